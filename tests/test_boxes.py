@@ -1,0 +1,92 @@
+"""Boxes: areas, overlaps and squares against small literal arrays; the file of proposals."""
+
+import numpy as np
+import pytest
+
+from tfdeconv import boxes
+from tfdeconv.errors import UserError
+
+
+def test_area_counts_half_open_pixels_and_no_inverted_box():
+    given = np.array([[0, 0, 2, 3], [-1, -1, 1, 1], [4, 4, 2, 9], [3, 3, 3, 3]])
+    assert boxes.area(given).tolist() == [6, 4, 0, 0]
+
+
+def test_iou_against_counted_pixels():
+    generator = np.random.default_rng(0)
+    corners = generator.integers(0, 12, (2, 7, 2, 2))
+    a, b = np.sort(corners, axis=2).reshape(2, 7, 4)
+
+    def pixels(box):
+        top, left, bottom, right = box
+        return {(y, x) for y in range(top, bottom) for x in range(left, right)}
+
+    for i, one in enumerate(a):
+        for j, other in enumerate(b):
+            union = len(pixels(one) | pixels(other))
+            expected = len(pixels(one) & pixels(other)) / union if union else 0.0
+            assert boxes.iou(a, b)[i, j] == pytest.approx(expected)
+
+
+def test_iou_of_nothing_is_empty():
+    assert boxes.iou(np.zeros((0, 4)), np.ones((3, 4))).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("box", "square"),
+    [
+        ([10, 10, 20, 15], [9, 7, 21, 19]),  # 12 wide about the centre (15, 12.5)
+        ([0, 0, 1, 1], [0, 0, 1, 1]),  # 1.2 rounds to the pixel itself
+        ([5, 5, 5, 5], [5, 5, 6, 6]),  # no area: one pixel
+        ([0, 0, 100, 10], [-10, -55, 110, 65]),  # leaves the image
+    ],
+)
+def test_squares(box, square):
+    assert boxes.enlarge_to_square(np.array([box])).tolist() == [square]
+
+
+def test_squares_keep_the_centre_to_half_a_pixel():
+    given = np.random.default_rng(1).uniform(-50, 300, (200, 4)).astype(np.float32)
+    given = np.concatenate([np.minimum(given[:, :2], given[:, 2:]), given.max(1, keepdims=True)], 1)
+    given = np.concatenate([given, given[:, 2:] + 1], 1)[:, :4]
+    squares = boxes.enlarge_to_square(given)
+    assert squares.dtype == np.int32
+    assert (squares[:, 2] - squares[:, 0] == squares[:, 3] - squares[:, 1]).all()
+    centres = (squares[:, :2] + squares[:, 2:]) / 2 - (given[:, :2] + given[:, 2:]) / 2
+    assert np.abs(centres).max() <= 0.5
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 2.0**40])
+def test_squares_refuse_what_is_no_pixel(bad):
+    with pytest.raises(ValueError, match="finite and below"):
+        boxes.enlarge_to_square(np.array([[0, 0, bad, 5]]))
+
+
+def test_clip():
+    given = np.array([[-3, 2, 9, 4], [7, 7, 9, 9]])
+    assert boxes.clip(given, 5, 6).tolist() == [[0, 2, 5, 4], [5, 6, 5, 6]]
+
+
+def test_proposals_survive_the_file(tmp_path):
+    some = boxes.Proposals(np.array([[0, 1, 2, 3]], np.float32), np.array([0.5], np.float32))
+    none = boxes.Proposals(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    boxes.save(tmp_path / "p.npz", {"ä": none, "b": some, "c": none}, {"edges": "gradient"})
+    found = boxes.load(tmp_path / "p.npz")
+    assert list(found) == ["ä", "b", "c"]
+    assert found["b"].boxes.tolist() == [[0, 1, 2, 3]] and found["b"].scores.tolist() == [0.5]
+    assert found["c"].boxes.shape == (0, 4)
+    assert boxes.load_settings(tmp_path / "p.npz") == {"edges": "gradient"}
+
+
+def test_no_proposals_at_all(tmp_path):
+    boxes.save(tmp_path / "p.npz", {}, {})
+    assert boxes.load(tmp_path / "p.npz") == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x03\x04 cut short"])
+def test_a_foreign_file_is_named(tmp_path, content):
+    (tmp_path / "p.npz").write_bytes(content)
+    with pytest.raises(UserError, match=r"p\.npz.*tfdeconv propose"):
+        boxes.load(tmp_path / "p.npz")
+    with pytest.raises(UserError, match="missing"):
+        boxes.load(tmp_path / "missing.npz")

@@ -1,0 +1,40 @@
+"""tfdeconv: semantic segmentation with DeconvNet, from labelled photographs to a served label map.
+
+Public names are resolved when they are first used: `import tfdeconv` loads neither TensorFlow,
+Keras nor OpenCV.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Segmenter": "tfdeconv.inference.segmenter",
+    "UserError": "tfdeconv.errors",
+    "class_names": "tfdeconv.models",
+    "evaluate": "tfdeconv.inference.evaluate",
+    "export_saved_model": "tfdeconv.export",
+    "load_model": "tfdeconv.models",
+    "propose": "tfdeconv.proposals",
+    "train": "tfdeconv.training.train",
+}
+_PACKAGES = ("boxes", "data", "export", "images", "inference", "labels", "layers", "metrics")
+_PACKAGES += ("models", "proposals", "training", "visual")
+
+__all__ = ["__version__", *_PUBLIC, *_PACKAGES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    elif name in _PACKAGES:
+        value = importlib.import_module(f"tfdeconv.{name}")
+    else:
+        raise AttributeError(f"module 'tfdeconv' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

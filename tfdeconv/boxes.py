@@ -1,0 +1,167 @@
+"""Boxes, and the one convention for them.
+
+A box is `top, left, bottom, right` in pixels of the image, half open (`bottom` and `right` are the
+first row and column outside), and may leave the image. Many boxes are an `(n, 4)` array.
+"""
+
+import json
+import os
+import zipfile
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfdeconv.errors import UserError
+from tfdeconv.files import replacing
+
+_ARRAYS = ("names", "ends", "boxes", "scores", "settings")
+
+
+class Proposals(NamedTuple):
+    """Object proposals of one image, best first.
+
+    Attributes:
+        boxes: `(n, 4)` float32, top, left, bottom, right in pixels.
+        scores: `(n,)` float32 objectness, descending.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+
+
+def area(boxes: np.ndarray) -> np.ndarray:
+    """Returns the areas of boxes in square pixels, 0 for inverted ones: `(n, 4)` -> `(n,)` float64.
+
+    Example:
+
+    >>> area(np.array([[0, 0, 2, 3], [5, 5, 5, 9]])).tolist()
+    [6.0, 0.0]
+    """
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
+    return sides[:, 0] * sides[:, 1]
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns intersection over union of every box of `a` with every box of `b`.
+
+    Args:
+        a: `(n, 4)` boxes.
+        b: `(m, 4)` boxes.
+
+    Returns:
+        `(n, m)` float64 in [0, 1]; 0 where both boxes have no area.
+
+    Example:
+
+    >>> iou(np.array([[0, 0, 2, 2]]), np.array([[0, 1, 2, 3], [7, 7, 8, 8]])).round(3).tolist()
+    [[0.333, 0.0]]
+    """
+    a = np.asarray(a, np.float64).reshape(-1, 4)
+    b = np.asarray(b, np.float64).reshape(-1, 4)
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    sides = np.maximum(bottom_right - top_left, 0.0)
+    intersection = sides[..., 0] * sides[..., 1]
+    union = area(a)[:, None] + area(b)[None, :] - intersection
+    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+
+
+def clip(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Cuts boxes at the border of an image; a box outside it is left without area.
+
+    Example:
+
+    >>> clip(np.array([[-3, 2, 9, 4]]), height=5, width=5).tolist()
+    [[0, 2, 5, 4]]
+    """
+    boxes = np.asarray(boxes).reshape(-1, 4)
+    return np.clip(boxes, 0, np.array([height, width, height, width], boxes.dtype))
+
+
+def enlarge_to_square(boxes: np.ndarray, factor: float = 1.2) -> np.ndarray:
+    """Returns the squares about boxes that the network is shown: windows and regions.
+
+    The paper extends boxes by 1.2 to include context (section 4.2); the lists of the release hold
+    squares of 1.2 times the longer side about the centre of the box, leaving the image where they
+    must.
+
+    Args:
+        boxes: `(n, 4)` boxes in any numeric dtype.
+        factor: side of the square over the longer side of the box.
+
+    Returns:
+        `(n, 4)` int32 squares, at least one pixel wide. The centre moves by half a pixel at most.
+
+    Raises:
+        ValueError: when a coordinate is not finite or does not fit 30 bits.
+
+    Example:
+
+    >>> enlarge_to_square(np.array([[10, 10, 20, 15]])).tolist()
+    [[9, 7, 21, 19]]
+    """
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    if not np.all(np.abs(boxes) < 2**29):
+        raise ValueError(f"`boxes` must be finite and below 2**29 pixels. Received: {boxes}")
+    longer = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    side = np.maximum(np.round(factor * longer), 1.0)
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    top_left = np.floor(centre - side[:, None] / 2 + 0.5)
+    return np.concatenate([top_left, top_left + side[:, None]], axis=1).astype(np.int32)
+
+
+def save(
+    path: str | os.PathLike[str], proposals: dict[str, Proposals], settings: dict[str, Any]
+) -> None:
+    """Writes the proposals of many images to one `.npz` file, whole or not at all.
+
+    Args:
+        path: The file to write.
+        proposals: Image name (the file name without its ending) -> `Proposals`.
+        settings: How they were made; anything that JSON can hold.
+    """
+    counts = [len(found.boxes) for found in proposals.values()]
+    arrays = {
+        "names": np.array(list(proposals), np.str_),
+        "ends": np.cumsum(counts, dtype=np.int64),
+        "boxes": _stack([found.boxes for found in proposals.values()], (0, 4)),
+        "scores": _stack([found.scores for found in proposals.values()], (0,)),
+        "settings": np.array(json.dumps(settings), np.str_),
+    }
+    with replacing(path) as beside, open(beside, "wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, Proposals]:
+    """Reads what `save` wrote: image name -> `Proposals`.
+
+    Raises:
+        UserError: when the file is missing, damaged or of another kind.
+    """
+    arrays = _read(path)
+    ends = arrays["ends"].tolist()
+    return {
+        str(name): Proposals(arrays["boxes"][start:end], arrays["scores"][start:end])
+        for name, start, end in zip(arrays["names"], [0, *ends], ends, strict=False)
+    }
+
+
+def load_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads how the proposals in the file `path` were made; see `save`."""
+    return json.loads(str(_read(path)["settings"]))
+
+
+def _stack(parts: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
+    return np.concatenate([np.zeros(empty, np.float32), *parts]).astype(np.float32)
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in _ARRAYS}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"`{path}` must be a proposal file written by `tfdeconv propose`. "
+            f"Received: {error}. Make it again."
+        ) from error
