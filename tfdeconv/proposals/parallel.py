@@ -1,0 +1,123 @@
+"""Proposals of many images, found by worker processes that never load TensorFlow.
+
+An image goes by its *id*, the name of its file without folder and ending.
+"""
+
+import functools
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from tfdeconv.boxes import Proposals
+from tfdeconv.errors import UserError
+from tfdeconv.images import read_image
+from tfdeconv.progress import track
+from tfdeconv.proposals.edge_boxes import EdgeKind, choose_forest, propose
+from tfdeconv.proposals.edges import check_forest
+
+
+def propose_files(
+    paths: Iterable[str | os.PathLike[str]],
+    edges: EdgeKind = "auto",
+    max_boxes: int = 2000,
+    forest: str | os.PathLike[str] | None = None,
+    jobs: int | None = None,
+) -> dict[str, Proposals]:
+    """Finds proposals in many image files; see `propose`.
+
+    Args:
+        paths: The image files. No two may have the same id.
+        edges: As for `propose`.
+        max_boxes: As for `propose`.
+        forest: As for `propose`. Every worker loads it once.
+        jobs: Number of worker processes; the cores this process may use by default. With one job,
+            or one image, the work is done in this process. Workers are spawned: a script that
+            starts them needs the usual `if __name__ == "__main__":`.
+
+    Returns:
+        Image id -> `Proposals`, in the order of `paths`, the same for any number of jobs.
+
+    Raises:
+        UserError: when two files have one id, or for the first image in the order of `paths` that
+            cannot be read. The workers are stopped.
+        ValueError: for misuse.
+
+    Example:
+
+    >>> propose_files([])
+    {}
+    """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"`jobs` must be at least 1. Received: jobs={jobs}")
+    files = _by_id(paths)
+    if (chosen := choose_forest(edges, forest)) is not None:
+        check_forest(chosen)
+    work = functools.partial(_propose_file, edges=edges, max_boxes=max_boxes, forest=forest)
+    jobs = min(jobs or _available_cores(), len(files))
+    results = map(work, files.values()) if jobs < 2 else _in_workers(work, files.values(), jobs)
+    return dict(zip(files, track(results, "Proposing", total=len(files)), strict=True))
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _by_id(paths: Iterable[str | os.PathLike[str]]) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for path in map(Path, paths):
+        if path.stem in files:
+            raise UserError(
+                f"`{path}` must differ from the other images in its name without ending. "
+                f"Received: `{files[path.stem]}` as well. Rename one of them, or leave it out."
+            )
+        files[path.stem] = path
+    return files
+
+
+def _propose_file(
+    path: Path, edges: EdgeKind, max_boxes: int, forest: str | os.PathLike[str] | None
+) -> Proposals:
+    return propose(read_image(path), edges, max_boxes, forest)
+
+
+def _in_workers(
+    work: Callable[[Path], Proposals], files: Iterable[Path], jobs: int
+) -> Iterator[Proposals]:
+    # Spawned, not forked: a fork would inherit the threads and the memory of TensorFlow.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker)
+    try:
+        yield from pool.map(work, files)
+    except BrokenProcessPool as error:
+        raise UserError(
+            "The worker processes must live until their work is done. Received: one was ended from "
+            "outside, often for want of memory. Try again with fewer jobs."
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    import cv2
+
+    # The cores are shared out among the workers already.
+    cv2.setNumThreads(1)
+    # Ctrl-C reaches every process of the terminal; the parent alone decides what follows.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A parent that is killed cannot tell its workers, and they would wait for work for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
