@@ -7,7 +7,7 @@ Keras nor OpenCV.
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from tfdeconv.version import __version__
 
 _PUBLIC = {
     "Segmenter": "tfdeconv.inference.segmenter",
@@ -19,8 +19,20 @@ _PUBLIC = {
     "propose": "tfdeconv.proposals",
     "train": "tfdeconv.training.train",
 }
-_PACKAGES = ("boxes", "data", "export", "images", "inference", "labels", "layers", "metrics")
-_PACKAGES += ("models", "proposals", "training", "visual")
+_PACKAGES = (
+    "boxes",
+    "data",
+    "export",
+    "images",
+    "inference",
+    "labels",
+    "layers",
+    "metrics",
+    "models",
+    "proposals",
+    "training",
+    "visual",
+)
 
 __all__ = ["__version__", *_PUBLIC, *_PACKAGES]
 

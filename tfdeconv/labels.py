@@ -83,11 +83,10 @@ def colours_to_labels(image: np.ndarray) -> np.ndarray:
     True
     """
     pixels = image.astype(np.uint8)
-    labels = np.zeros(pixels.shape[:2], np.uint8)
-    for bit in range(3):
-        for channel in range(3 if bit < 2 else 2):
-            labels |= ((pixels[..., channel] >> (7 - bit)) & 1) << (3 * bit + channel)
-    foreign = np.argwhere((palette()[labels] != pixels).any(axis=-1))
+    labels = _LABEL_OF_BITS[_high_bits(pixels)]
+    # The palette uses the three highest bits of red and green and the two highest of blue.
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    foreign = np.argwhere((red & 31) | (green & 31) | (blue & 63))
     if len(foreign):
         row, column = foreign[0].tolist()
         raise UserError(
@@ -96,6 +95,15 @@ def colours_to_labels(image: np.ndarray) -> np.ndarray:
             "Save it as a palette or 8-bit gray PNG of class indices."
         )
     return labels
+
+
+def _high_bits(pixels: np.ndarray) -> np.ndarray:
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    return (red & 224) | (green >> 3 & 28) | (blue >> 6)
+
+
+# The bits are a permutation of the labels, so that sorting them inverts it.
+_LABEL_OF_BITS = np.argsort(_high_bits(palette())).astype(np.uint8)
 
 
 def encode_png(labels: np.ndarray) -> bytes:

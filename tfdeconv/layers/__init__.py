@@ -1,0 +1,19 @@
+"""Layers of networks that pool with switches: pooling, unpooling, preprocessing and scores."""
+
+from tfdeconv.layers.batch_normalization import BatchNormalization
+from tfdeconv.layers.bilinear import Bilinear
+from tfdeconv.layers.max_pool_with_argmax import MaxPoolWithArgmax
+from tfdeconv.layers.preprocess import Preprocess
+from tfdeconv.layers.require_size import RequireSize
+from tfdeconv.layers.scores import Scores
+from tfdeconv.layers.unpool import Unpool
+
+__all__ = [
+    "BatchNormalization",
+    "Bilinear",
+    "MaxPoolWithArgmax",
+    "Preprocess",
+    "RequireSize",
+    "Scores",
+    "Unpool",
+]

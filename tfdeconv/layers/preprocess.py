@@ -1,0 +1,56 @@
+"""`Preprocess`: from RGB images to the input of the networks that were trained with Caffe."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+# B, G, R: inference/util/preprocess_image_bb.m of the DeconvNet release.
+MEAN = (104.00698793, 116.66876762, 122.67891434)
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class Preprocess(keras.layers.Layer):
+    """Reverses RGB to BGR and subtracts the mean; no scaling.
+
+    The difference is taken in float32 and then cast to the compute type of the layer: under mixed
+    precision the image is rounded once, in bfloat16 by at most half a gray level.
+
+    Args:
+        mean: Three floats, the mean of the channels **B, G, R** in [0, 255]. Defaults to that of
+            ImageNet as the release of DeconvNet has it.
+
+    Input shape:
+        `(..., 3)`, RGB in [0, 255], uint8 or floating-point.
+
+    Output shape:
+        The same, BGR minus the mean, in the compute type of the layer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> Preprocess(mean=(1, 2, 3))(np.array([[[[10, 20, 30]]]], "uint8")).numpy().ravel()
+    array([29., 18.,  7.], dtype=float32)
+    """
+
+    def __init__(self, mean: tuple[float, float, float] = MEAN, **kwargs: Any) -> None:
+        # Autocast would round the image before the mean is subtracted.
+        super().__init__(autocast=False, **kwargs)
+        self.mean = tuple(float(value) for value in mean)
+        if len(self.mean) != 3:
+            raise ValueError(f"`mean` must be three numbers, B, G and R. Received: mean={mean}")
+
+    def call(self, inputs: Any) -> Any:
+        bgr = ops.flip(ops.cast(inputs, "float32"), axis=-1)
+        return ops.cast(bgr - ops.convert_to_tensor(self.mean, "float32"), self.compute_dtype)
+
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+        if inputs.shape[-1] != 3:
+            raise ValueError(
+                "`inputs` must be RGB images (batch, height, width, 3). "
+                f"Received: inputs.shape={inputs.shape}"
+            )
+        return keras.KerasTensor(inputs.shape, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mean": self.mean}

@@ -1,0 +1,51 @@
+"""`Scores`: the last layer of every network, which knows the names of the classes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class Scores(keras.layers.Layer):
+    """Passes scores on as float32, whatever the policy, and carries the names of the classes.
+
+    Losses and metrics lose too much in half precision; and a saved network without the names of its
+    classes is a riddle.
+
+    Args:
+        class_names: None or strings, one for each channel, in the order of the labels. The layer
+            keeps them as the tuple `class_names`, and saves them with the network.
+
+    Input shape:
+        `(batch_size, ..., classes)`, floating-point.
+
+    Output shape:
+        The same, float32.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = Scores(["background", "cat"])
+    >>> layer(np.zeros((1, 2, 2, 2), "float16")).dtype, layer.class_names
+    (tf.float32, ('background', 'cat'))
+    """
+
+    def __init__(self, class_names: Sequence[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        self.class_names = None if class_names is None else tuple(class_names)
+
+    def call(self, inputs: Any) -> Any:
+        return ops.cast(inputs, "float32")
+
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+        if self.class_names is not None and len(self.class_names) != inputs.shape[-1]:
+            raise ValueError(
+                "`class_names` must have one name for each channel of the scores. Received: "
+                f"{len(self.class_names)} names, {inputs.shape[-1]} channels"
+            )
+        return keras.KerasTensor(inputs.shape, "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "class_names": self.class_names}
