@@ -1,0 +1,7 @@
+"""The networks: functions that return functional Keras models, and how to load a saved one."""
+
+from tfdeconv.models.deconvnet import DeconvNet
+from tfdeconv.models.registry import build, list_models
+from tfdeconv.models.saved import class_names, load_model
+
+__all__ = ["DeconvNet", "build", "class_names", "list_models", "load_model"]

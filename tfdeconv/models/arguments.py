@@ -1,0 +1,86 @@
+"""Checks of the arguments that all networks share, and the loading of their weights."""
+
+import os
+import warnings
+import zipfile
+from pathlib import Path
+
+import keras
+
+from tfdeconv.errors import UserError
+from tfdeconv.labels import IGNORE_LABEL
+
+
+def check_classes(num_classes: int, class_names: tuple[str, ...] | None) -> None:
+    """Checks that there are 2 to 255 classes, and a name for each where names are given.
+
+    Raises:
+        ValueError: otherwise. 255 is the void label, which is no class.
+    """
+    if not 2 <= num_classes <= IGNORE_LABEL:
+        raise ValueError(
+            f"`num_classes` must be 2 to {IGNORE_LABEL}, the background included. "
+            f"Received: num_classes={num_classes}"
+        )
+    if class_names is not None and len(class_names) != num_classes:
+        raise ValueError(
+            f"`class_names` must hold one name a class. Received: {len(class_names)} names for "
+            f"num_classes={num_classes}"
+        )
+
+
+def fc6_kernel(
+    input_shape: tuple[int | None, int | None, int],
+    kernel: int | tuple[int, int] | None,
+    stride: int,
+) -> tuple[int, int]:
+    """Returns the size of the `fc6` kernel and checks that the input fits it.
+
+    Args:
+        input_shape: `(height, width, 3)`; height and width may be None.
+        kernel: The size asked for, or None for input/stride (7 where the input is open).
+        stride: By how much the encoder reduces the image.
+
+    Returns:
+        `(height, width)` of the kernel.
+
+    Raises:
+        ValueError: when the input has not 3 channels, is no multiple of `stride` or smaller than
+            the kernel covers.
+    """
+    if len(input_shape) != 3 or input_shape[2] != 3:
+        raise ValueError(
+            f"`input_shape` must be (height, width, 3), RGB. Received: input_shape={input_shape}"
+        )
+    if kernel is None:
+        kernel = tuple(7 if side is None else side // stride for side in input_shape[:2])
+    kernel = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
+    for side, size in zip(input_shape[:2], kernel, strict=True):
+        if side is not None and (side % stride or side < stride * size or size < 1):
+            lowest = stride * max(size, 1)
+            nearest = max(round(side / stride) * stride, lowest)
+            raise ValueError(
+                f"`input_shape` must have sides that are multiples of {stride}, from {lowest} on. "
+                f"Received: input_shape={input_shape}. The nearest is {nearest} in place of {side}"
+            )
+    return kernel
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:
+    """Loads a `.weights.h5` or `.keras` file of the same network into `model`.
+
+    Raises:
+        UserError: when the file is missing, of another kind, or of another network.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"`{path}` must be a weights file. Received: no such file.")
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that the file lacks, and leaves them random.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"`{path}` must hold the weights of this network ({model.name}, input "
+            f"{model.input_shape[1:]}, output {model.output_shape[1:]}). Received: {error}"
+        ) from error

@@ -1,0 +1,49 @@
+"""The networks by name, for commands."""
+
+import difflib
+from typing import Any
+
+import keras
+
+from tfdeconv.errors import UserError
+from tfdeconv.models.deconvnet import DeconvNet
+
+_NETWORKS = {"deconvnet": DeconvNet}
+
+
+def list_models() -> list[str]:
+    """Returns the names that `build` knows, in alphabetical order.
+
+    Example:
+
+    >>> list_models()
+    ['deconvnet']
+    """
+    return sorted(_NETWORKS)
+
+
+def build(name: str, **kwargs: Any) -> keras.Model:
+    """Builds a network by its name.
+
+    Args:
+        name: One of `list_models()`.
+        **kwargs: Arguments of the network's function; the same first ones for every network.
+
+    Returns:
+        A functional `keras.Model` from RGB in [0, 255] to scores.
+
+    Raises:
+        UserError: for an unknown name; the message offers the nearest known one.
+
+    Example:
+
+    >>> build("deconvnet", num_classes=2, input_shape=(32, 32, 3), width=1 / 32).output_shape
+    (None, 32, 32, 2)
+    """
+    if name not in _NETWORKS:
+        near = difflib.get_close_matches(name, _NETWORKS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UserError(
+            f"A network must be one of {', '.join(list_models())}. Received: {name!r}.{hint}"
+        )
+    return _NETWORKS[name](**kwargs)
