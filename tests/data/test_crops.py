@@ -1,0 +1,98 @@
+"""Windows cut in the graph against loops over pixels and against OpenCV."""
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.reference import windows as reference
+from tfdeconv.data import crops
+
+WINDOWS = {
+    "inside": (3, 4, 10, 11),
+    "whole image": (0, 0, 13, 17),
+    "leaves top left": (-5, -3, 6, 8),
+    "leaves bottom right": (6, 9, 21, 24),
+    "covers the image": (-9, -7, 22, 24),
+    "one pixel": (5, 6, 6, 7),
+    "outside above": (-9, 2, -2, 9),
+    "outside right": (2, 17, 9, 24),
+    "far away": (900, -900, 905, -895),
+    "not square": (2, -4, 12, 20),
+}
+IMAGE = np.random.default_rng(0).integers(0, 256, (13, 17, 3)).astype(np.uint8)
+LABELS = np.random.default_rng(1).integers(0, 21, (13, 17)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS.keys())
+@pytest.mark.parametrize("size", [1, 7, 8])
+def test_crops_equal_loops_over_pixels(window, size):
+    crop = crops.crop_image(tf.constant(IMAGE), tf.constant(window), size)
+    np.testing.assert_allclose(crop, reference.crop_image(IMAGE, window, size), atol=1e-3)
+    cut = crops.crop_labels(tf.constant(LABELS), tf.constant(window), size)
+    np.testing.assert_array_equal(cut, reference.crop_labels(LABELS, window, size))
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS.keys())
+def test_large_windows_are_sampled_to_the_same_pixels(window, monkeypatch):
+    copied = crops.crop_image(tf.constant(IMAGE), tf.constant(window), 7)
+    monkeypatch.setattr(crops, "_MAX_FRAME", 0)
+    sampled = crops.crop_image(tf.constant(IMAGE), tf.constant(window), 7)
+    np.testing.assert_allclose(sampled, copied, atol=2e-2)
+
+
+@pytest.mark.parametrize("side", [1, 37, 101, 249, 251, 333])
+def test_crops_equal_opencv(side):
+    generator = np.random.default_rng(side)
+    image = generator.integers(0, 256, (side, side, 3)).astype(np.uint8)
+    labels = generator.integers(0, 256, (side, side)).astype(np.uint8)
+    window = tf.constant([0, 0, side, side])
+    crop = crops.crop_image(tf.constant(image), window, 250)
+    expected = cv2.resize(image, (250, 250), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(crop.numpy() - expected).max() <= 1
+    # Odd sides have no pixel exactly between two, where OpenCV's versions differ.
+    expected = cv2.resize(labels, (250, 250), interpolation=cv2.INTER_NEAREST_EXACT)
+    np.testing.assert_array_equal(crops.crop_labels(tf.constant(labels), window, 250), expected)
+
+
+def test_many_windows_inside_tf_data_equal_single_ones():
+    windows = np.array(list(WINDOWS.values()), np.int32)
+    dataset = tf.data.Dataset.from_tensors((IMAGE, windows)).map(
+        lambda image, boxes: crops.crop_images(image, boxes, 7)
+    )
+    (many,) = list(dataset)
+    for crop, window in zip(many, windows, strict=True):
+        np.testing.assert_array_equal(crop, crops.crop_image(tf.constant(IMAGE), window, 7))
+
+
+def test_no_windows_give_no_crops():
+    assert crops.crop_images(tf.constant(IMAGE), tf.zeros((0, 4), tf.int32), 7).shape == (
+        0,
+        7,
+        7,
+        3,
+    )
+
+
+def test_a_window_larger_than_a_large_image_is_cut_without_copying_it():
+    image = tf.zeros((10_000, 8_000, 1), tf.uint8) + 100
+    crop = crops.crop_image(image, tf.constant([-1000, -2000, 11_000, 10_000]), 12)
+    np.testing.assert_allclose(crop[1:11, 2:10], 100.0, atol=1e-3)
+    assert not crop[0].numpy().any() and not crop[:, :2].numpy().any()
+
+
+def test_two_maps_are_cut_as_one():
+    both = tf.bitcast(tf.stack([LABELS, LABELS // 2], axis=-1), tf.uint16)
+    cut = tf.bitcast(crops.crop_labels(both, tf.constant([-5, -3, 6, 8]), 7), tf.uint8)
+    for index, labels in enumerate([LABELS, LABELS // 2]):
+        expected = reference.crop_labels(labels, (-5, -3, 6, 8), 7)
+        np.testing.assert_array_equal(cut[..., index], expected)
+
+
+def test_isolating_keeps_one_object_and_the_void():
+    labels = np.array([[5, 5, 255, 5], [0, 255, 9, 9]], np.uint8)
+    objects = np.array([[1, 1, 255, 2], [0, 255, 3, 255]], np.uint8)
+    isolated = crops.isolate_object(labels, objects, 1)
+    assert isolated.numpy().tolist() == [[5, 5, 255, 0], [0, 255, 0, 255]]
+    np.testing.assert_array_equal(isolated, reference.isolate_object(labels, objects, 1))
+    np.testing.assert_array_equal(crops.isolate_object(labels, objects, 0), labels)

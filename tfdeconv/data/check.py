@@ -1,0 +1,132 @@
+"""Finding everything that is wrong with a data set before anything is trained on it.
+
+One image is in memory at a time, and its size is known from the header before it is decoded.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from tfdeconv import images
+from tfdeconv.data import maps
+from tfdeconv.data.voc import Split
+from tfdeconv.errors import UserError
+from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.progress import track
+
+T = TypeVar("T")
+
+
+@dataclass
+class Report:
+    """What was found in one split.
+
+    Attributes:
+        split: The split.
+        problems: A sentence or two for each problem, with the name of the file and the remedy.
+        objects: Number of instances.
+        pixels: `(256,)` int64, pixels of each label.
+    """
+
+    split: Split
+    problems: list[str] = field(default_factory=list)
+    objects: int = 0
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+
+    def notes(self) -> list[str]:
+        """Returns what is worth knowing but not wrong: classes and instances that do not occur."""
+        names = self.split.class_names
+        absent = [name for name, count in zip(names, self.pixels, strict=False) if not count]
+        notes = []
+        if absent:
+            notes.append(f"{self.split.name!r} shows no {', '.join(absent)}")
+        if not self.objects:
+            notes.append(
+                f"{self.split.name!r} has no instance maps: stage 1 cannot be trained on it"
+            )
+        return notes
+
+    def summary(self) -> str:
+        """Returns one line: images, objects, share of the pixels of each class, problems."""
+        total = max(int(self.pixels.sum()), 1)
+        names = dict(enumerate(self.split.class_names)) | {IGNORE_LABEL: "void"}
+        shares = [
+            f"{name} {100 * self.pixels[label] / total:.1f} %"
+            for label, name in names.items()
+            if self.pixels[label]
+        ]
+        count = len(self.problems)
+        return (
+            f"{self.split.name}: {len(self.split.ids)} images, {self.objects} objects; "
+            f"{', '.join(shares) or 'no labels'}; "
+            + ("no problems" if not count else f"{count} problem{'s' * (count > 1)}")
+        )
+
+
+def check_split(split: Split) -> Report:
+    """Reads every file of a split and reports every file that training would stumble over.
+
+    Looked for are: missing, truncated, oversized or undecodable images and maps, photographs
+    rotated by EXIF, maps of another size or kind, colours outside the palette, class numbers that
+    the data set does not have, instances that contradict the classes, and ids listed twice.
+
+    Args:
+        split: What to check.
+
+    Returns:
+        The `Report`.
+    """
+    report = Report(split)
+    for image_id, count in Counter(split.ids).items():
+        if count > 1:
+            report.problems.append(
+                f"`{split.list_path}` must list every image once. Received: {image_id!r} {count} "
+                "times. Remove the repetitions."
+            )
+    for image_id in track(dict.fromkeys(split.ids), f"Checking {split.name}"):
+        _check_image(report, image_id)
+    return report
+
+
+def _check_image(report: Report, image_id: str) -> None:
+    split = report.split
+    header = _attempt(report, lambda: maps.read_header(split, image_id))
+    if header is not None:
+        _attempt(report, lambda: _decode(split, image_id))
+    labels = _attempt(report, lambda: maps.read_labels(split, image_id, header))
+    objects = _attempt(report, lambda: maps.read_objects(split, image_id, header))
+    if labels is None:
+        return
+    report.pixels += maps.count_labels(labels)
+    if objects is not None and objects.shape == labels.shape:
+        name = str(split.object_path(image_id))
+        found = _attempt(report, lambda: maps.check_objects(objects, labels, name))
+        report.objects += 0 if found is None else len(found.ids)
+
+
+def _attempt(report: Report, read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except UserError as error:
+        report.problems.append(str(error))
+        return None
+
+
+def _decode(split: Split, image_id: str) -> None:
+    # Both decoders: what one of them forgives, the other may refuse.
+    import tensorflow as tf
+
+    from tfdeconv.data.decode import decode_image
+
+    path = split.image_path(image_id)
+    images.read_image(path)
+    try:
+        decode_image(tf.constant(path.read_bytes()), str(path))
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(
+            f"`{path}` must be an image in working order. Received: a file that TensorFlow cannot "
+            "decode. Save it anew or remove it."
+        ) from error

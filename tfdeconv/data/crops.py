@@ -1,0 +1,165 @@
+"""Cutting windows out of images and label maps, in the graph.
+
+A window is a box (top, left, bottom, right; int32; half open) that may leave the image, even
+wholly: there images are black and labels 255, as in the release's WINDOW_SEG_DATA layer. Images are
+resized bilinearly and labels to the nearest pixel, both with half-pixel centres and without
+antialiasing, so that they stay in register (OpenCV's INTER_LINEAR and INTER_NEAREST_EXACT). Memory
+follows the part of the image that is in the window, not the window.
+"""
+
+import tensorflow as tf
+
+from tfdeconv.labels import IGNORE_LABEL
+
+# Windows of more pixels are sampled where they are instead of being copied out first.
+_MAX_FRAME = 2048 * 2048
+
+
+def crop_image(image: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
+    """Cuts one window out of an image and resizes it, black outside the image.
+
+    Args:
+        image: `(height, width, channels)` of any real dtype, at least one pixel.
+        window: `(4,)` int32 box of at least one pixel; need not be square.
+        size: side of the result in pixels.
+
+    Returns:
+        `(size, size, channels)` float32 in the range of `image`.
+
+    Example:
+
+    >>> image = tf.constant([[[10], [20]], [[30], [40]]], tf.uint8)
+    >>> crop_image(image, tf.constant([0, 0, 2, 4]), 2)[..., 0].numpy().tolist()
+    [[15.0, 0.0], [35.0, 0.0]]
+    """
+    top, left, bottom, right = tf.unstack(tf.cast(window, tf.int64))
+    crop = tf.cond(
+        (bottom - top) * (right - left) <= _MAX_FRAME,
+        lambda: _crop_frame(image, window, size),
+        lambda: _crop_samples(image, window, size),
+    )
+    return tf.ensure_shape(crop, (size, size, image.shape[-1]))
+
+
+def crop_images(image: tf.Tensor, windows: tf.Tensor, size: int) -> tf.Tensor:
+    """Cuts many windows out of one image; see `crop_image`.
+
+    Args:
+        image: `(height, width, channels)` of any real dtype.
+        windows: `(n, 4)` int32 boxes; n may be 0.
+        size: side of the results in pixels.
+
+    Returns:
+        `(n, size, size, channels)` float32.
+    """
+    return tf.map_fn(
+        lambda window: crop_image(image, window, size),
+        windows,
+        fn_output_signature=tf.TensorSpec((size, size, image.shape[-1]), tf.float32),
+    )
+
+
+def crop_labels(labels: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
+    """Cuts one window out of a label map and resizes it, 255 outside the image.
+
+    Output pixel `i` is source pixel `floor((i + 1/2) * side / size)`, in exact integer arithmetic;
+    where that point lies on the edge between two pixels, the later one is taken.
+
+    Args:
+        labels: `(height, width)` uint8, or uint16 for two maps in one: then 65535 is outside.
+        window: `(4,)` int32 box of at least one pixel.
+        size: side of the result in pixels.
+
+    Returns:
+        `(size, size)` of the dtype of `labels`.
+
+    Example:
+
+    >>> labels = tf.constant([[1, 2], [3, 4]], tf.uint8)
+    >>> crop_labels(labels, tf.constant([0, 0, 2, 4]), 2).numpy().tolist()
+    [[2, 255], [4, 255]]
+    """
+    shape = tf.shape(labels)
+    rows, row_inside = _nearest(window[0], window[2], shape[0], size)
+    columns, column_inside = _nearest(window[1], window[3], shape[1], size)
+    crop = tf.gather(tf.gather(labels, rows), columns, axis=1)
+    inside = row_inside[:, None] & column_inside[None, :]
+    return tf.where(inside, crop, tf.constant(labels.dtype.max, labels.dtype))
+
+
+def isolate_object(labels: tf.Tensor, objects: tf.Tensor, object_id: tf.Tensor) -> tf.Tensor:
+    """Keeps the labels of one instance: stage 1's truth (paper, section 4.1).
+
+    As in the release's WINDOW_INST_SEG_DATA layer, all other pixels become background and void
+    pixels stay void.
+
+    Args:
+        labels: `(height, width)` uint8 class indices.
+        objects: `(height, width)` uint8 instance map; 0 for no object, 255 for void.
+        object_id: Scalar, the instance to keep; 0 keeps all labels (stage 2).
+
+    Returns:
+        `(height, width)` uint8: the object's labels, 255 where either map is void, 0 elsewhere.
+    """
+    object_id = tf.cast(object_id, tf.uint8)
+    void = (labels == IGNORE_LABEL) | (objects == IGNORE_LABEL)
+    others = tf.where(void, tf.constant(IGNORE_LABEL, tf.uint8), tf.constant(0, tf.uint8))
+    return tf.where((objects == object_id) | (object_id == 0), labels, others)
+
+
+def _crop_frame(image: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
+    shape = tf.shape(image)
+    top, bottom, above, below = _overlap(window[0], window[2], shape[0])
+    left, right, before, behind = _overlap(window[1], window[3], shape[1])
+    part = image[top:bottom, left:right]
+    frame = tf.pad(part, [[above, below], [before, behind], [0, 0]])[None]
+    # The op itself: tf.image.resize adds a dozen ops that ask for shapes known here.
+    return tf.raw_ops.ResizeBilinear(images=frame, size=[size, size], half_pixel_centers=True)[0]
+
+
+def _overlap(start: tf.Tensor, stop: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    first, last = tf.clip_by_value(start, 0, length), tf.clip_by_value(stop, 0, length)
+    missing_before = tf.clip_by_value(-start, 0, stop - start)
+    return first, last, missing_before, (stop - start) - missing_before - (last - first)
+
+
+def _crop_samples(image: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
+    shape = tf.shape(image)
+    rows = _interpolate(image, 0, _linear(window[0], window[2], shape[0], size))
+    return _interpolate(rows, 1, _linear(window[1], window[3], shape[1], size))
+
+
+def _interpolate(image: tf.Tensor, axis: int, taps: tuple[tf.Tensor, ...]) -> tf.Tensor:
+    first, first_weight, second, second_weight = taps
+    broadcast = (-1, 1, 1) if axis == 0 else (-1, 1)
+    return sum(
+        tf.cast(tf.gather(image, index, axis=axis), tf.float32) * tf.reshape(weight, broadcast)
+        for index, weight in ((first, first_weight), (second, second_weight))
+    )
+
+
+def _linear(
+    start: tf.Tensor, stop: tf.Tensor, length: tf.Tensor, size: int
+) -> tuple[tf.Tensor, ...]:
+    # At the edge of the window its last pixel is repeated; pixels outside the image have no weight.
+    side = stop - start
+    scale = tf.cast(side, tf.float64) / size
+    point = (tf.range(size, dtype=tf.float64) + 0.5) * scale - 0.5
+    floor = tf.floor(point)
+    taps = []
+    for index, weight in ((floor, floor + 1 - point), (floor + 1, point - floor)):
+        index = start + tf.clip_by_value(tf.cast(index, tf.int32), 0, side - 1)
+        inside = (index >= 0) & (index < length)
+        taps.append(tf.clip_by_value(index, 0, length - 1))
+        taps.append(tf.cast(tf.where(inside, weight, tf.zeros_like(weight)), tf.float32))
+    return tuple(taps)
+
+
+def _nearest(
+    start: tf.Tensor, stop: tf.Tensor, length: tf.Tensor, size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    side = tf.cast(stop - start, tf.int64)
+    steps = (2 * tf.range(size, dtype=tf.int64) + 1) * side // (2 * size)
+    index = start + tf.cast(steps, tf.int32)
+    inside = (index >= 0) & (index < length)
+    return tf.clip_by_value(index, 0, length - 1), inside

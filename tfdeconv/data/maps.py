@@ -1,0 +1,195 @@
+"""The label and instance maps of an image, read with NumPy and held against each other.
+
+Everything that can be wrong with the files of one image is found here, for training (the first
+mistake stops it) and for `tfdeconv check` (all of them are reported).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfdeconv import images
+from tfdeconv.data.voc import Split
+from tfdeconv.errors import UserError
+from tfdeconv.image_header import Header
+from tfdeconv.labels import IGNORE_LABEL
+
+# Rows that are worked on at a time, so that memory is bounded for the largest photographs.
+_STRIP = 512
+# Two maps drawn by hand never agree in every pixel of a border.
+_ONE_CLASS = 0.9
+
+
+class Objects(NamedTuple):
+    """The instances of one image.
+
+    Attributes:
+        ids: `(n,)` int32 instance numbers, ascending, 1 to 254.
+        boxes: `(n, 4)` int32 tight boxes.
+        pixels: `(n, 256)` int64, how many pixels of each label an instance holds.
+    """
+
+    ids: np.ndarray
+    boxes: np.ndarray
+    pixels: np.ndarray
+
+    def classes(self) -> np.ndarray:
+        """Returns the label that most pixels of each instance have, 0 where none has a class.
+
+        Background and void do not count; of equally frequent labels the lowest is taken.
+        """
+        return np.argmax(self.pixels[:, :IGNORE_LABEL] * (np.arange(IGNORE_LABEL) > 0), axis=1)
+
+
+def read_header(split: Split, image_id: str) -> Header:
+    """Reads the header of a photograph and makes sure that label maps can fit it.
+
+    Raises:
+        UserError: when the file is missing, damaged, too large or rotated by EXIF.
+    """
+    path = split.image_path(image_id)
+    header = images.read_header(path)
+    if header.height * header.width > images.MAX_PIXELS:
+        raise UserError(
+            f"`{path}` must have at most {images.MAX_PIXELS} pixels. Received: "
+            f"{header.width}x{header.height}. Shrink it, and its label maps with it."
+        )
+    if header.orientation != 1:
+        raise UserError(
+            f"`{path}` must be stored upright. Received: EXIF orientation {header.orientation}, "
+            "which label maps do not have. Rotate the pixels and remove the tag."
+        )
+    return header
+
+
+def read_labels(split: Split, image_id: str, header: Header | None) -> np.ndarray:
+    """Reads the label map of an image.
+
+    Args:
+        split: The data set.
+        image_id: One of its ids.
+        header: That of the photograph; None leaves the size unchecked.
+
+    Returns:
+        `(height, width)` uint8 labels, all of them classes of the data set or 255.
+
+    Raises:
+        UserError: when the file is missing, no label map, of another size than the photograph, or
+            has a class number that the data set does not have.
+    """
+    path = split.label_path(image_id)
+    labels = images.read_labels(path)
+    _check_size(labels, header, str(path))
+    present = np.flatnonzero(count_labels(labels))
+    unknown = present[(present >= len(split.class_names)) & (present != IGNORE_LABEL)]
+    if len(unknown):
+        raise UserError(
+            f"`{path}` must hold class numbers 0 to {len(split.class_names) - 1} or 255. Received: "
+            f"{', '.join(map(str, unknown))}. Correct it, or name these classes in `classes.txt`."
+        )
+    return labels
+
+
+def read_objects(split: Split, image_id: str, header: Header | None) -> np.ndarray | None:
+    """Reads the instance map of an image: `(height, width)` uint8, or None where there is none.
+
+    Raises:
+        UserError: when the file is no palette or gray PNG or of another size than the photograph.
+    """
+    path = split.object_path(image_id)
+    if not path.exists():
+        return None
+    objects = images.read_labels(path)
+    _check_size(objects, header, str(path))
+    return objects
+
+
+def read_maps(split: Split, image_id: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Reads the label map and, where there is one, the instance map; see `read_labels`."""
+    header = read_header(split, image_id)
+    return read_labels(split, image_id, header), read_objects(split, image_id, header)
+
+
+def count_labels(labels: np.ndarray) -> np.ndarray:
+    """Returns how many pixels have each label: `(height, width)` uint8 -> `(256,)` int64."""
+    counts = np.zeros(256, np.int64)
+    for top in range(0, len(labels), _STRIP):
+        counts += np.bincount(labels[top : top + _STRIP].ravel(), minlength=256)
+    return counts
+
+
+def find_objects(objects: np.ndarray, labels: np.ndarray) -> Objects:
+    """Finds the instances in an instance map.
+
+    Args:
+        objects: `(height, width)` uint8; 0 for no object, 255 for void.
+        labels: `(height, width)` uint8 labels.
+
+    Returns:
+        The `Objects`, none for a map without instances.
+
+    Example:
+
+    >>> objects = np.array([[0, 1, 1], [0, 0, 1]], np.uint8)
+    >>> find_objects(objects, objects * 7).boxes.tolist()
+    [[0, 1, 2, 3]]
+    """
+    height, width = objects.shape
+    in_row, in_column = np.zeros((256, height), bool), np.zeros((256, width), bool)
+    pixels = np.zeros(256 * 256, np.int64)
+    for top in range(0, height, _STRIP):
+        strip = objects[top : top + _STRIP]
+        rows, columns = np.nonzero(strip)
+        ids = strip[rows, columns]
+        in_row[ids, rows + top] = True
+        in_column[ids, columns] = True
+        pairs = ids.astype(np.int64) * 256 + labels[top : top + _STRIP][rows, columns]
+        pixels += np.bincount(pairs, minlength=256 * 256)
+    found = np.flatnonzero(in_row[:IGNORE_LABEL].any(axis=1))
+    in_row, in_column = in_row[found], in_column[found]
+    boxes = (
+        in_row.argmax(axis=1),
+        in_column.argmax(axis=1),
+        height - in_row[:, ::-1].argmax(axis=1),
+        width - in_column[:, ::-1].argmax(axis=1),
+    )
+    return Objects(
+        found.astype(np.int32),
+        np.stack(boxes, axis=1).astype(np.int32),
+        pixels.reshape(256, 256)[found],
+    )
+
+
+def check_objects(objects: np.ndarray, labels: np.ndarray, name: str) -> Objects:
+    """Finds the instances and makes sure that each is of one class.
+
+    Args:
+        objects: `(height, width)` uint8 instance map.
+        labels: `(height, width)` uint8 labels.
+        name: What to call the instance map in errors.
+
+    Returns:
+        The `Objects`.
+
+    Raises:
+        UserError: when less than nine tenths of an instance, void pixels aside, have one class.
+    """
+    found = find_objects(objects, labels)
+    of_class = found.pixels[np.arange(len(found.ids)), found.classes()] * (found.classes() > 0)
+    wrong = found.ids[of_class < _ONE_CLASS * found.pixels[:, :IGNORE_LABEL].sum(axis=1)]
+    void = found.ids[of_class == 0]
+    if len(wrong) or len(void):
+        numbers = ", ".join(map(str, np.union1d(wrong, void)))
+        raise UserError(
+            f"`{name}` must hold objects of one class each. Received: {numbers} over pixels of "
+            "several classes, background or void. Make it agree with the class map."
+        )
+    return found
+
+
+def _check_size(found: np.ndarray, header: Header | None, name: str) -> None:
+    if header is not None and found.shape != (header.height, header.width):
+        raise UserError(
+            f"`{name}` must be as large as its photograph, {header.width}x{header.height}. "
+            f"Received: {found.shape[1]}x{found.shape[0]}. Make one of them again."
+        )

@@ -1,0 +1,199 @@
+"""The `tf.data` pipelines: windows for training and validation, whole images for evaluation.
+
+Images are uint8 RGB, labels uint8 with 255 for ignored. Windows stay uint8 because the release
+resizes 8-bit images with OpenCV: whole levels are what it trains on, and a batch is a quarter as
+large. No step calls back into Python, and everything is deterministic.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeconv.data import crops, decode
+from tfdeconv.data.augment import centre_crop, random_crop_and_mirror
+from tfdeconv.data.schedule import MAX_VISIT, Schedule, plan
+from tfdeconv.data.voc import Split
+from tfdeconv.data.windows import Windows
+
+# The release warps windows to 250 pixels and cuts 224 of them.
+WINDOW_PER_INPUT = 250 / 224
+# Windows that are shuffled together; about four times as much memory is in use.
+_BLOCK_BYTES, _BLOCK_ROWS = 64 * 2**20, 1024
+
+_Transform = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+def training_dataset(
+    split: Split,
+    windows: Windows,
+    *,
+    batch_size: int,
+    steps: int,
+    seed: int = 0,
+    first_step: int = 0,
+    input_size: int = 224,
+    window_size: int | None = None,
+    augment: bool = True,
+) -> tf.data.Dataset:
+    """Returns the batches of a training run, from `first_step` on.
+
+    Every window is cut, resized to `window_size`, cropped to `input_size` at a random place and
+    mirrored with probability 1/2. Batch `k` depends on the seed alone: a run that is resumed sees
+    what an uninterrupted one would have seen, bit for bit.
+
+    Args:
+        split: The data set.
+        windows: What to learn from, at least one; see `windows.balance`.
+        batch_size: Windows in a batch.
+        steps: Batches of the whole run.
+        seed: Of the order and of the augmentation.
+        first_step: How many batches of the run to leave out.
+        input_size: side of the network's input.
+        window_size: side to which windows are resized; 250/224 of `input_size` by default.
+        augment: False takes the crop in the middle, without mirroring.
+
+    Returns:
+        A dataset of `steps - first_step` batches: images, `(batch_size, input_size, input_size, 3)`
+        uint8, and labels, `(batch_size, input_size, input_size)` uint8.
+
+    Raises:
+        ValueError: when there are no windows, `window_size` is smaller than `input_size`, or
+            `first_step` is not a step of the run.
+    """
+    window_size = window_size or round(input_size * WINDOW_PER_INPUT)
+    if window_size < input_size or not 0 <= first_step <= steps or steps < 1:
+        raise ValueError(
+            "`window_size` must be at least `input_size`, and `first_step` 0 to `steps`. Received: "
+            f"window_size={window_size}, input_size={input_size}, first_step={first_step}, "
+            f"steps={steps}"
+        )
+    per_block = _batches_per_block(len(windows), batch_size, input_size)
+    # A run that is already complete is planned from its last step, and left with no batch.
+    first_block = min(first_step, steps - 1) // per_block
+    rows = plan(windows, steps * batch_size, per_block * batch_size, seed, first_block)
+
+    def transform(
+        image: tf.Tensor, labels: tf.Tensor, row: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        if not augment:
+            return centre_crop(image, labels, input_size)
+        return random_crop_and_mirror(
+            image, labels, input_size, tf.stack([tf.cast(seed, tf.int64), row])
+        )
+
+    produced = _produce(split, windows, rows, window_size, transform)
+    blocks = produced.rebatch(per_block * batch_size)
+    orders = tf.data.Dataset.from_tensor_slices(rows.order.reshape(-1, batch_size)).batch(per_block)
+    batches = tf.data.Dataset.zip(blocks, orders).prefetch(1).flat_map(_reorder)
+    batches = batches.skip(first_step - first_block * per_block)
+    return _finish(batches, steps - first_step)
+
+
+def validation_dataset(
+    split: Split, windows: Windows, *, batch_size: int, input_size: int = 224
+) -> tf.data.Dataset:
+    """Returns every window once, in order.
+
+    Windows are resized straight to the input, as the release's validation layer does.
+
+    Args:
+        split: The data set.
+        windows: What to validate on, at least one.
+        batch_size: Windows in a batch; the last may be smaller.
+        input_size: side of the network's input.
+
+    Returns:
+        A dataset of images, `(b, input_size, input_size, 3)` uint8, and labels,
+        `(b, input_size, input_size)` uint8.
+    """
+    count = np.arange(len(windows))
+    change = np.flatnonzero((np.diff(windows.image) != 0) | (count[1:] % MAX_VISIT == 0)) + 1
+    visits = np.stack([np.append(0, change), np.append(change, len(windows))], axis=1)
+    rows = Schedule(count, count, visits, count)
+    produced = _produce(
+        split, windows, rows, input_size, lambda image, labels, row: (image, labels)
+    )
+    return _finish(produced.rebatch(batch_size), -(-len(windows) // batch_size))
+
+
+def images_dataset(split: Split) -> tf.data.Dataset:
+    """Returns whole images with their labels, in the order of the split and at their own sizes.
+
+    Args:
+        split: The data set.
+
+    Returns:
+        A dataset of id (string), image, `(height, width, 3)` uint8, and labels, `(height, width)`
+        uint8.
+    """
+    files = tf.data.Dataset.from_tensor_slices((list(split.ids), *_paths(split)[:2]))
+    return files.map(
+        lambda image_id, image, labels: (image_id, *decode.read_labelled(image, labels)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    ).prefetch(tf.data.AUTOTUNE)
+
+
+def _finish(batches: tf.data.Dataset, number: int) -> tf.data.Dataset:
+    # Keras shows progress and ends epochs by the number of batches.
+    counted = batches.apply(tf.data.experimental.assert_cardinality(number))
+    return counted.prefetch(tf.data.AUTOTUNE)
+
+
+def _batches_per_block(count: int, batch_size: int, input_size: int) -> int:
+    rows = min(_BLOCK_BYTES // (4 * input_size**2), _BLOCK_ROWS, count)
+    return max(rows // batch_size, 1)
+
+
+def _reorder(block: tuple[tf.Tensor, tf.Tensor], orders: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices(orders).map(
+        lambda order: (tf.gather(block[0], order), tf.gather(block[1], order))
+    )
+
+
+def _produce(
+    split: Split, windows: Windows, rows: Schedule, size: int, transform: _Transform
+) -> tf.data.Dataset:
+    """Visits images: each is decoded once, and a dataset element holds all windows of the visit."""
+    isolates = bool(windows.object_id.any())
+    paths = [tf.constant(kind) for kind in _paths(split)]
+    image_index = tf.constant(windows.image[rows.windows[rows.visits[:, 0]]])
+    planned = (windows.box[rows.windows], windows.object_id[rows.windows], rows.rows)
+    columns = [tf.constant(column) for column in planned]
+
+    def visit(index: tf.Tensor, first: tf.Tensor, last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image, labels = decode.read_labelled(paths[0][index], paths[1][index])
+        objects = decode.read_labels(paths[2][index], image) if isolates else labels
+        # As one map of 16 bits they are cut at once.
+        maps = tf.bitcast(tf.stack([labels, objects], axis=-1), tf.uint16)
+
+        def cut(row: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+            box, object_id, place = row
+            window, truth = crops.crop_image(image, box, size), crops.crop_labels(maps, box, size)
+            window, truth = transform(window, truth, place)
+            both = tf.bitcast(truth, tf.uint8)
+            truth = crops.isolate_object(both[..., 0], both[..., 1], object_id)
+            return tf.cast(window + 0.5, tf.uint8), truth
+
+        return tf.map_fn(
+            cut,
+            [column[first:last] for column in columns],
+            fn_output_signature=(tf.uint8, tf.uint8),
+        )
+
+    visits: Any = (image_index, rows.visits[:, 0], rows.visits[:, 1])
+    # There is no Python control flow to convert, and converting takes more than a second.
+    graph = tf.autograph.experimental.do_not_convert(visit)
+    return tf.data.Dataset.from_tensor_slices(visits).map(
+        graph, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+
+
+def _paths(split: Split) -> tuple[list[str], list[str], list[str]]:
+    return (
+        [str(split.image_path(image_id)) for image_id in split.ids],
+        [str(split.label_path(image_id)) for image_id in split.ids],
+        [str(split.object_path(image_id)) for image_id in split.ids],
+    )
