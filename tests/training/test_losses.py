@@ -1,0 +1,61 @@
+"""The loss against plain loops, with void pixels everywhere they can be."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdeconv.training.losses import CrossEntropy
+
+
+def by_loops(labels, scores):
+    total, count = 0.0, 0
+    for image, maps in zip(labels, scores, strict=True):
+        for y in range(image.shape[0]):
+            for x in range(image.shape[1]):
+                if image[y, x] != 255:
+                    pixel = [float(score) for score in maps[y, x]]
+                    top = max(pixel)
+                    norm = top + math.log(sum(math.exp(score - top) for score in pixel))
+                    total += norm - pixel[image[y, x]]
+                    count += 1
+    return total / count if count else 0.0
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (3, 4, 1)])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_equals_loops(shape, dtype):
+    generator = np.random.default_rng(0)
+    labels = generator.choice([0, 1, 2, 255], shape).astype("uint8")
+    scores = tf.cast(generator.normal(0, 5, (*shape, 3)), dtype)
+    expected = by_loops(labels, np.array(tf.cast(scores, tf.float32)))
+    loss = CrossEntropy()(labels, scores)
+    assert loss.dtype == tf.float32
+    assert float(loss) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_void_pixels_have_no_gradient_and_the_rest_share_one():
+    scores = tf.Variable(tf.zeros((1, 1, 3, 2)))
+    with tf.GradientTape() as tape:
+        loss = CrossEntropy()(np.array([[[0, 255, 1]]], "uint8"), scores)
+    gradient = tape.gradient(loss, scores).numpy()
+    assert gradient.tolist() == [[[[-0.25, 0.25], [0.0, 0.0], [0.25, -0.25]]]]
+
+
+def test_nothing_but_void_is_loss_zero():
+    scores = tf.Variable(tf.ones((2, 2, 2, 3)))
+    with tf.GradientTape() as tape:
+        loss = CrossEntropy()(np.full((2, 2, 2), 255, "uint8"), scores)
+    assert float(loss) == 0.0 and not tape.gradient(loss, scores).numpy().any()
+
+
+def test_scores_that_overflow_half_precision_stay_finite():
+    scores = tf.constant([[[[6e4, -6e4]]]], tf.float16)
+    assert float(CrossEntropy()(np.array([[[1]]], "uint8"), scores)) == pytest.approx(119_968, 1e-3)
+
+
+def test_survives_serialisation():
+    loss = keras.losses.deserialize(keras.losses.serialize(CrossEntropy(ignore_label=7)))
+    assert isinstance(loss, CrossEntropy) and loss.ignore_label == 7

@@ -1,0 +1,64 @@
+"""The paper's numbers, and what the optimizers make of them."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfdeconv.errors import UserError
+from tfdeconv.training.recipes import PAPER, SMALL, find_recipe
+
+
+@pytest.mark.parametrize(
+    ("stage", "step", "rate"),
+    [
+        ("stage1", 8_999, 1e-2),
+        ("stage1", 9_001, 1e-3),
+        ("stage1", 18_001, 1e-4),
+        ("stage2", 9_999, 1e-2),
+        ("stage2", 20_001, 1e-4),
+        ("stage2", 39_999, 1e-5),
+    ],
+)
+def test_the_papers_learning_rate_by_optimizer_step(stage, step, rate):
+    optimizer = PAPER[stage].build_optimizer()
+    schedule = optimizer._learning_rate
+    assert float(schedule(step * 8)) == pytest.approx(rate)
+    assert optimizer.gradient_accumulation_steps == 8 and optimizer.momentum == 0.9
+
+
+def test_the_papers_windows():
+    assert PAPER["stage1"].batch_size * PAPER["stage1"].accumulate == 64
+    assert PAPER["stage1"].batches == 160_000
+    assert PAPER["stage2"].batches == 320_000
+
+
+def test_the_small_rate_rises_and_falls_to_zero():
+    recipe = SMALL["stage1"]
+    schedule = recipe.build_optimizer()._learning_rate
+    rates = [float(schedule(step)) for step in range(recipe.batches + 1)]
+    assert rates[0] == 0.0 and rates[-1] == pytest.approx(0.0, abs=1e-9)
+    assert max(rates) == pytest.approx(recipe.learning_rate)
+    assert np.argmax(rates) == recipe.batches // 20
+
+
+def test_a_shorter_training_is_the_same_in_proportion():
+    recipe = PAPER["stage1"].with_changes(steps=200, width=None)
+    assert recipe.drops == (90, 180) and recipe.validate_every == 5 and recipe.width == 1.0
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"width": -1.0}, {"learning_rate": 0.0}])
+def test_numbers_must_be_positive(change):
+    with pytest.raises(UserError, match=r"must be positive\. Received"):
+        SMALL["stage1"].with_changes(**change)
+
+
+def test_unknown_names_are_told():
+    with pytest.raises(UserError, match="'stage3'"):
+        find_recipe("small", "stage3")
+
+
+def test_optimizers_can_be_saved():
+    for recipe in (PAPER["stage1"], SMALL["stage1"]):
+        optimizer = recipe.build_optimizer()
+        config = keras.optimizers.serialize(optimizer)
+        assert keras.optimizers.deserialize(config).get_config() == optimizer.get_config()

@@ -1,0 +1,1 @@
+"""Training in two stages with plain `compile` and `fit`: recipes, losses, run folders."""

@@ -1,0 +1,116 @@
+"""What a training does beside the steps: checkpoints, logs, and stopping without loss."""
+
+import math
+import signal
+from types import FrameType
+from typing import Any, NoReturn
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdeconv.errors import UserError
+from tfdeconv.training.run_folder import RunFolder
+
+MONITOR = "val_mean_iou"
+
+
+class TrainingInterrupted(UserError):
+    """Training was stopped by Ctrl-C or SIGTERM; its state is saved."""
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the state of a run: after every validation, on Ctrl-C, and never a diverged one.
+
+    Args:
+        run: Where to write.
+        state: `{"step", "best", "history"}`, as saved; "step" counts the batches trained.
+        total: Batches of the whole training.
+    """
+
+    def __init__(self, run: RunFolder, state: dict[str, Any], total: int) -> None:
+        super().__init__()
+        self.run = run
+        self.state = state
+        self.total = total
+        self._saved_step = state["step"]
+        self._stop_asked = False
+        self._handlers: dict[int, Any] = {}
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Takes over Ctrl-C and SIGTERM."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._handlers[number] = signal.signal(number, self._ask_to_stop)
+            except ValueError:
+                return  # Not in the main thread, which alone receives signals.
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Counts the step; stops for NaN or on request."""
+        self.state["step"] += 1
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            self._diverge(f"loss={loss}")
+        if self._stop_asked:
+            self._save()
+            self._stop()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Saves the best and the last model and writes the logs."""
+        # A loss is that of the weights before the step; a finite one may have ruined them.
+        if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
+            self._diverge("weights that are not")
+        row = {"step": self.state["step"], **{name: float(v) for name, v in (logs or {}).items()}}
+        self.state["history"].append(row)
+        score = row.get(MONITOR, float(self.state["step"]))
+        if score > self.state["best"]:
+            self.state["best"] = score
+            self.run.save_best(self.model)
+        self._save()
+        self._write_tensorboard(row)
+        if self._stop_asked and self.state["step"] < self.total:
+            self._stop()
+
+    def restore_handlers(self) -> None:
+        """Gives Ctrl-C and SIGTERM back."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        # A second Ctrl-C is not held back: whoever insists need not wait for the batch.
+        self._stop_asked = True
+        self.restore_handlers()
+
+    def _stop(self) -> None:
+        self.restore_handlers()
+        raise TrainingInterrupted(
+            f"Training was interrupted at step {self.state['step']} of {self.total}; its state is "
+            f"saved in `{self.run.last}`. Give the same command with --resume to go on."
+        )
+
+    def _diverge(self, what: str) -> NoReturn:
+        self.restore_handlers()
+        raise UserError(
+            f"Loss and weights must stay finite. Received: {what} at step {self.state['step']}. "
+            f"{self._last_good()} Train with a lower learning rate or without mixed precision."
+        )
+
+    def _save(self) -> None:
+        self.run.save_last(self.model, self.state)
+        self._saved_step = self.state["step"]
+
+    def _last_good(self) -> str:
+        if self._saved_step:
+            return f"The state after step {self._saved_step} is kept in `{self.run.last}`."
+        return "No step was good enough to be kept."
+
+    def _write_tensorboard(self, row: dict[str, float]) -> None:
+        # The op rather than tf.summary.scalar, which needs TensorBoard to be installed.
+        writer = tf.summary.create_file_writer(str(self.run.tensorboard))
+        step = tf.constant(row["step"], tf.int64)
+        for name, value in row.items():
+            tf.raw_ops.WriteScalarSummary(
+                writer=writer._resource, step=step, tag=name, value=tf.constant(value, tf.float32)
+            )
+        writer.close()

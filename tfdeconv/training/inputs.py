@@ -1,0 +1,99 @@
+"""The windows of a stage and the datasets that `fit` is given."""
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeconv import boxes
+from tfdeconv.data import pipeline, voc, windows
+from tfdeconv.errors import UserError
+from tfdeconv.training.recipes import Recipe
+
+# Enough to compare checkpoints by; all windows of VOC val would take longer than the steps between.
+MAX_VALIDATION_WINDOWS = 1000
+
+
+class StageData(NamedTuple):
+    """What a stage trains and validates on.
+
+    Attributes:
+        split: The training split.
+        windows: Its windows, balanced over the classes.
+        validation: Batches of `(images, labels)`, or None where the data has no val split.
+    """
+
+    split: voc.Split
+    windows: windows.Windows
+    validation: tf.data.Dataset | None
+
+
+def stage_data(
+    stage: str,
+    data: str | os.PathLike[str],
+    proposals: str | os.PathLike[str] | None,
+    recipe: Recipe,
+    seed: int,
+) -> StageData:
+    """Reads a data set and makes the windows of a stage.
+
+    Args:
+        stage: "stage1" (annotated objects) or "stage2" (object proposals).
+        data: Folder in PASCAL VOC layout.
+        proposals: File written by `tfdeconv propose`; needed by stage 2 alone.
+        recipe: Gives input and batch size.
+        seed: Decides which windows are repeated to balance the classes.
+
+    Returns:
+        The `StageData`.
+
+    Raises:
+        UserError: for data or proposals that cannot be used; the message names the file.
+    """
+    found = None
+    if stage == "stage2":
+        if proposals is None:
+            raise UserError(
+                "Stage 2 must have object proposals. Received: none. Make them by "
+                "`tfdeconv propose DATA --out proposals.npz` and pass --proposals proposals.npz."
+            )
+        found = boxes.load(proposals)
+    split = voc.read_split(data, "train")
+    cut = windows.balance(_windows(split, found), seed)
+    validation = None
+    if (split.root / "ImageSets" / "Segmentation" / "val.txt").is_file():
+        val = voc.read_split(data, "val")
+        validation = pipeline.validation_dataset(
+            val,
+            _sample(_windows(val, found)),
+            input_size=recipe.input_size,
+            batch_size=recipe.batch_size,
+        )
+    return StageData(split, cut, validation)
+
+
+def training_batches(
+    stage: StageData, recipe: Recipe, seed: int, first: int, last: int
+) -> tf.data.Dataset:
+    """Returns batches `first` to `last` (not included) of the stream that the seed decides."""
+    return pipeline.training_dataset(
+        stage.split,
+        stage.windows,
+        input_size=recipe.input_size,
+        batch_size=recipe.batch_size,
+        steps=last,
+        seed=seed,
+        first_step=first,
+    )
+
+
+def _sample(cut: windows.Windows) -> windows.Windows:
+    count = min(len(cut), MAX_VALIDATION_WINDOWS)
+    return cut.take(np.linspace(0, len(cut) - 1, count).round().astype(int))
+
+
+def _windows(split: voc.Split, found: dict[str, boxes.Proposals] | None) -> windows.Windows:
+    if found is None:
+        return windows.object_windows(split)
+    return windows.proposal_windows(split, found)

@@ -1,0 +1,73 @@
+"""What decides a run: noted when it begins, compared when it is resumed."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdeconv.errors import UserError
+from tfdeconv.training.recipes import Recipe
+from tfdeconv.training.start import NETWORK
+from tfdeconv.version import __version__
+
+
+def fitted(recipe: Recipe, model: keras.Model, changes: dict[str, Any]) -> Recipe:
+    """Returns the recipe with the size and width of the model that training starts from.
+
+    Raises:
+        UserError: when `changes` asks for another size or width.
+    """
+    # The network comes with its own size and width; asking for others is a mistake worth telling.
+    found = {
+        "input_size": model.input_shape[1],
+        "width": model.get_layer("conv1_1").filters / 64,
+    }
+    for name, value in found.items():
+        if changes.get(name) not in (None, value):
+            raise UserError(
+                f"`{name}` must be that of the model to start from, {value}. Received: "
+                f"{name}={changes[name]}. Leave it out."
+            )
+    return dataclasses.replace(recipe, **found)
+
+
+def settings_of(
+    stage: str,
+    data: str | os.PathLike[str],
+    init: str | os.PathLike[str] | None,
+    proposals: str | os.PathLike[str] | None,
+    recipe: Recipe,
+    names: tuple[str, ...],
+    seed: int,
+    mixed_precision: bool,
+) -> dict[str, Any]:
+    """Returns what decides a run, as it is noted in run.json; `--resume` compares it."""
+
+    def resolved(path: str | os.PathLike[str] | None) -> str | None:
+        return None if path is None else str(Path(path).resolve())
+
+    return {
+        "stage": stage,
+        "network": NETWORK,
+        "data": resolved(data),
+        "init": resolved(init),
+        "proposals": resolved(proposals),
+        "recipe": dataclasses.asdict(recipe),
+        "class_names": names,
+        "seed": seed,
+        "mixed_precision": mixed_precision,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions that a run was made with."""
+    return {
+        "tfdeconv": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }

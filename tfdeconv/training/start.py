@@ -1,0 +1,101 @@
+"""The model that a stage starts from: a new network, or one that was trained before."""
+
+import copy
+import os
+from typing import Any
+
+import keras
+
+from tfdeconv.errors import UserError
+from tfdeconv.models import build, class_names, load_model
+from tfdeconv.training.recipes import Recipe
+
+NETWORK = "deconvnet"
+
+
+def starting_model(
+    recipe: Recipe, names: tuple[str, ...], init: keras.Model | None, policy: str
+) -> keras.Model:
+    """Returns the uncompiled model that training begins with.
+
+    Args:
+        recipe: Gives size and width of a new network.
+        names: Class names of the data.
+        init: A model to start from (see `load_init`), None for random weights.
+        policy: Keras dtype policy, "float32", "mixed_bfloat16" or "mixed_float16".
+
+    Returns:
+        The model; its optimizer is always fresh, as in the release.
+    """
+    if init is not None:
+        return _with_policy(init, policy)
+    deviation = recipe.deconv_deviation
+    gaussian = None if deviation is None else keras.initializers.RandomNormal(stddev=deviation)
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(policy)
+    try:
+        return build(
+            NETWORK,
+            num_classes=len(names),
+            input_shape=(recipe.input_size, recipe.input_size, 3),
+            width=recipe.width,
+            class_names=names,
+            deconv_initializer=gaussian,
+        )
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+
+
+def load_init(init: str | os.PathLike[str], names: tuple[str, ...]) -> keras.Model:
+    """Opens the model that a training starts from.
+
+    Args:
+        init: A run folder or `.keras` file.
+        names: Class names of the data.
+
+    Returns:
+        The model.
+
+    Raises:
+        UserError: when it cannot be opened or is made for other classes.
+    """
+    model = load_model(init)
+    found = class_names(model)
+    if model.output_shape[-1] != len(names) or (found is not None and found != names):
+        raise UserError(
+            f"`{init}` must be trained for the classes of the data, {', '.join(names)}. "
+            f"Received: {', '.join(found or ())} ({model.output_shape[-1]} classes)"
+        )
+    return model
+
+
+def mixed_policy() -> str:
+    """Returns the half precision policy of this machine: float16 on GPUs without bfloat16."""
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        capability = tf.config.experimental.get_device_details(gpu).get("compute_capability", (0,))
+        if capability[0] < 8:
+            return "mixed_float16"
+    return "mixed_bfloat16"
+
+
+def _with_policy(model: keras.Model, policy: str) -> keras.Model:
+    main = model.get_layer(index=len(model.layers) // 2).dtype_policy.name
+    if main == policy:
+        return model
+    converted = keras.Model.from_config(_renamed(copy.deepcopy(model.get_config()), main, policy))
+    converted.set_weights(model.get_weights())
+    return converted
+
+
+def _renamed(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        if value.get("class_name") == "DTypePolicy" and value["config"]["name"] == old:
+            value["config"]["name"] = new
+        for inner in value.values():
+            _renamed(inner, old, new)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _renamed(inner, old, new)
+    return value

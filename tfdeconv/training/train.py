@@ -1,0 +1,164 @@
+"""Training of one stage: from a data set to a run folder, by plain `compile` and `fit`."""
+
+import os
+import sys
+from typing import Any
+
+import keras
+
+from tfdeconv.data import voc
+from tfdeconv.metrics import MeanIoU
+from tfdeconv.models import load_model
+from tfdeconv.training import start
+from tfdeconv.training.callbacks import Keeper
+from tfdeconv.training.encoder import train_encoder
+from tfdeconv.training.inputs import StageData, stage_data, training_batches
+from tfdeconv.training.losses import CrossEntropy
+from tfdeconv.training.recipes import Recipe, find_recipe
+from tfdeconv.training.run_folder import RunFolder
+from tfdeconv.training.settings import fitted, settings_of, versions
+
+
+def train(
+    stage: str,
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    init: str | os.PathLike[str] | None = None,
+    proposals: str | os.PathLike[str] | None = None,
+    recipe: str = "small",
+    seed: int = 0,
+    mixed_precision: bool = False,
+    resume: bool = False,
+    **changes: Any,
+) -> RunFolder:
+    """Trains one stage and writes a run folder.
+
+    Section 4.2 of the paper: the first stage learns from single objects in the middle of their
+    window, the second one from object proposals with all that is in them, starting from the first.
+
+    Args:
+        stage: "stage1" or "stage2".
+        data: Folder in PASCAL VOC layout with the splits `train` and, if possible, `val`.
+        out: The run folder. It must be new unless `resume` is set.
+        init: Run folder or `.keras` file to start from; stage 2 starts from stage 1.
+        proposals: File written by `tfdeconv propose`, needed by stage 2.
+        recipe: "small" (a narrow network, minutes on a CPU) or "paper".
+        seed: Decides the weights, the order of the windows and their augmentation.
+        mixed_precision: Whether to compute in half precision.
+        resume: Whether to go on with the run in `out`, after Ctrl-C or a kill. On one machine's CPU
+            the weights come out bit for bit as those of an uninterrupted run.
+        **changes: Numbers of the recipe to replace: `steps`, `batch_size`, `input_size`, `width`,
+            `learning_rate`.
+
+    Returns:
+        The `RunFolder`; `tfdeconv.load_model(out)` opens its best model.
+
+    Raises:
+        UserError: for bad data, a run folder that does not fit, a diverged loss, or an interrupt
+            (`TrainingInterrupted`), always with the last good state kept.
+
+    Example:
+
+    ```python
+    tfdeconv.train("stage1", "shapes", "runs/stage1", steps=500)
+    model = tfdeconv.load_model("runs/stage1")
+    ```
+    """
+    chosen = find_recipe(recipe, stage).with_changes(**changes)
+    names = voc.read_split(data, "train").class_names
+    run = RunFolder(out)
+    first = None if init is None else start.load_init(init, names)
+    if first is not None:
+        chosen = fitted(chosen, first, changes)
+    settings = settings_of(stage, data, init, proposals, chosen, names, seed, mixed_precision)
+    if resume:
+        run.check_same(settings)
+    else:
+        run.begin({**settings, "versions": versions()})
+    model, state = _begin_or_go_on(run, resume, chosen, names, first, seed, mixed_precision)
+    if state["step"] < chosen.batches:
+        stage_inputs = stage_data(stage, data, proposals, chosen, seed)
+        if state["step"] == 0 and first is None and chosen.encoder_steps:
+            train_encoder(model, stage_inputs, chosen, seed)
+        _fit(model, run, state, chosen, stage_inputs, seed)
+    return run
+
+
+def _begin_or_go_on(
+    run: RunFolder,
+    resume: bool,
+    recipe: Recipe,
+    names: tuple[str, ...],
+    init: keras.Model | None,
+    seed: int,
+    mixed_precision: bool,
+) -> tuple[keras.Model, dict[str, Any]]:
+    if resume and run.last.is_dir():
+        return load_model(run.last, compile=True), run.load_state()
+    keras.utils.set_random_seed(seed)
+    policy = start.mixed_policy() if mixed_precision else "float32"
+    model = start.starting_model(recipe, names, init, policy)
+    model.compile(
+        optimizer=recipe.build_optimizer(),
+        loss=CrossEntropy(),
+        metrics=[MeanIoU(num_classes=len(names))],
+    )
+    return model, {"step": 0, "best": -1.0, "history": []}
+
+
+def _fit(
+    model: keras.Model,
+    run: RunFolder,
+    state: dict[str, Any],
+    recipe: Recipe,
+    inputs: StageData,
+    seed: int,
+) -> None:
+    every = recipe.validate_every * recipe.accumulate
+    keeper = Keeper(run, state, recipe.batches)
+    try:
+        for first, batches, epochs in segments(state["step"], recipe.batches, every):
+            last = first + batches * epochs
+            model.fit(
+                training_batches(inputs, recipe, seed, first, last),
+                initial_epoch=first // every,
+                epochs=first // every + epochs,
+                steps_per_epoch=batches,
+                validation_data=inputs.validation,
+                callbacks=[keeper],
+                shuffle=False,
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+    finally:
+        keeper.restore_handlers()
+
+
+def segments(step: int, total: int, every: int) -> list[tuple[int, int, int]]:
+    """Cuts what is left of a training into calls of `fit`.
+
+    Args:
+        step: Batches done.
+        total: Batches of the whole training.
+        every: Batches between validations.
+
+    Returns:
+        `(first batch, batches an epoch, epochs)`: what an interrupted epoch still lacks, the whole
+        epochs, and a shorter last one.
+
+    Example:
+
+    >>> segments(130, 450, 100)
+    [(130, 70, 1), (200, 100, 2), (400, 50, 1)]
+    """
+    cuts = []
+    lacking = min(-step % every, total - step)
+    if lacking:
+        cuts.append((step, lacking, 1))
+        step += lacking
+    whole = (total - step) // every
+    if whole:
+        cuts.append((step, every, whole))
+        step += every * whole
+    if step < total:
+        cuts.append((step, total - step, 1))
+    return cuts
