@@ -1,0 +1,30 @@
+"""Networks for the tests of inference whose answers the eye can check."""
+
+import keras
+import numpy as np
+
+from tfdeconv.layers import Scores
+
+# Background, red, green: the class whose colour is strongest, background where none is above half.
+COLOURS = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)
+
+
+def colour_network(
+    size: int = 16, class_names: tuple[str, ...] | None = ("ground", "red", "green")
+) -> keras.Model:
+    """A network that answers with the colour of each pixel, scores between -1 and 1."""
+    inputs = keras.Input((size, size, 3))
+    convolution = keras.layers.Conv2D(3, 1)
+    outputs = Scores(class_names)(convolution(inputs))
+    kernel = np.zeros((1, 1, 3, 3), np.float32)
+    kernel[0, 0, [0, 1], [1, 2]] = 2 / 255
+    convolution.set_weights([kernel, np.array([0, -1, -1], np.float32)])
+    return keras.Model(inputs, outputs)
+
+
+def painted(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """An image with a red and a green block, and its labels."""
+    labels = np.zeros((height, width), np.uint8)
+    labels[height // 6 : height // 2, width // 8 : width // 2] = 1
+    labels[height // 3 : -height // 6, 2 * width // 3 : -width // 8] = 2
+    return COLOURS[labels], labels

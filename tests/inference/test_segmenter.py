@@ -1,0 +1,244 @@
+"""From an image of any size to a label map, with networks whose answers are known."""
+
+import functools
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.helpers import run_python
+from tests.inference.networks import COLOURS, colour_network, painted
+from tests.reference import aggregation as reference
+from tfdeconv.data.crops import crop_images
+from tfdeconv.errors import UserError
+from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.proposals import multi_scale_grid
+
+BOXES = np.array([[2, 3, 14, 15], [-4, 8, 9, 25], [6, 0, 20, 11], [0, 0, 7, 7]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    return colour_network()
+
+
+@functools.cache
+def segmenter_with(**options) -> Segmenter:
+    return Segmenter(colour_network(), **options)
+
+
+@pytest.mark.parametrize("aggregate", ["max", "mean"])
+@pytest.mark.parametrize("proposals", ["edges", "grid"])
+def test_finds_the_blocks_of_a_painted_image(aggregate: str, proposals: str) -> None:
+    image, labels = painted(60, 83)
+    found = segmenter_with(aggregate=aggregate, proposals=proposals).segment(image)
+    assert found.dtype == np.uint8 and found.shape == labels.shape
+    # The network sees 83 pixels on 14: borders are uncertain, the rest is not.
+    assert np.mean(found == labels) > 0.93
+    assert set(np.unique(found)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("aggregate", ["max", "mean"])
+@pytest.mark.parametrize("size", [(21, 26), (9, 40), (33, 5)])
+def test_scores_are_regions_crops_network_and_plain_loops(
+    network: keras.Model, aggregate: str, size: tuple[int, int]
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    segmenter = segmenter_with(boxes=3, aggregate=aggregate, batch_size=2)
+    regions = segmenter.regions(image, BOXES)
+    assert len(regions) == 4
+    crops = crop_images(tf.constant(image), tf.constant(regions), 16)
+    scores = network.predict(crops, verbose=0)
+    expected = reference.aggregate(scores, regions, *size, aggregate)
+    result = segmenter.scores(image, BOXES)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(segmenter.segment(image, BOXES), result.argmax(axis=-1))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 60), (60, 1), (2, 3), (300, 7), (31, 64)])
+@pytest.mark.parametrize("proposals", ["edges", "grid"])
+def test_any_size(size: tuple[int, int], proposals: str) -> None:
+    segmenter = segmenter_with(aggregate="max", proposals=proposals)
+    image = np.broadcast_to(COLOURS[1], (*size, 3))
+    np.testing.assert_array_equal(segmenter.segment(image), np.ones(size, np.uint8))
+
+
+@pytest.mark.parametrize("proposals", ["edges", "grid"])
+def test_a_blank_image_is_background(proposals: str) -> None:
+    segmenter = segmenter_with(aggregate="max", proposals=proposals)
+    assert not segmenter.segment(np.zeros((40, 50, 3), np.uint8)).any()
+    assert len(segmenter.regions(np.zeros((40, 50, 3), np.uint8))) > 10
+
+
+def test_given_boxes_take_the_place_of_found_ones() -> None:
+    image, _ = painted(24, 30)
+    edges, grid = (segmenter_with(aggregate="max", proposals=name) for name in ("edges", "grid"))
+    found = grid.scores(image)
+    np.testing.assert_array_equal(edges.scores(image, multi_scale_grid(24, 30)), found)
+    alone = segmenter_with(boxes=0).scores(image)
+    for nothing in (np.zeros((0, 4)), np.zeros((0, 4), np.int32)):
+        np.testing.assert_array_equal(edges.scores(image, nothing), alone)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "batch_size", "used"), [(50, 16, 13), (0, 16, 1), (3, 4, 4), (9, 1, 1)]
+)
+def test_batches_are_as_full_as_can_be(
+    network: keras.Model, boxes: int, batch_size: int, used: int
+) -> None:
+    assert Segmenter(network, boxes=boxes, batch_size=batch_size).batch_size == used
+
+
+def test_batches_do_not_change_the_result(network: keras.Model) -> None:
+    image, _ = painted(50, 40)
+    first, *others = (
+        Segmenter(network, proposals="grid", batch_size=size).scores(image)
+        for size in (1, 4, 7, 64)
+    )
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=0, atol=1e-6)
+
+
+class CountsTraces(keras.layers.Layer):
+    traces: list[tuple] = []  # noqa: RUF012
+
+    def call(self, x):
+        CountsTraces.traces.append(tuple(x.shape))
+        return x
+
+
+def test_nothing_is_traced_again_for_another_image_or_number_of_boxes() -> None:
+    inputs = keras.Input((16, 16, 3))
+    network = keras.Model(inputs, CountsTraces()(keras.layers.Conv2D(3, 1)(inputs)))
+    segmenter = Segmenter(network, boxes=5, batch_size=4)
+    CountsTraces.traces.clear()
+    for height, width, count in ((20, 30, 4), (31, 8, 0), (50, 50, 2), (1, 9, 3)):
+        image = np.zeros((height, width, 3), np.uint8)
+        segmenter.segment(image, BOXES[:count])
+        segmenter.scores(image, BOXES[:count])
+    assert CountsTraces.traces == [(3, 16, 16, 3)]
+    functions = {**vars(segmenter), **vars(segmenter._combiner)}
+    counts = {
+        name: function.experimental_get_tracing_count()
+        for name, function in functions.items()
+        if hasattr(function, "experimental_get_tracing_count")
+    }
+    assert len(counts) == 6 and set(counts.values()) <= {0, 1}, counts
+
+
+def test_opens_saved_models(network: keras.Model, tmp_path: Path) -> None:
+    network.save(tmp_path / "model.keras")
+    image, _ = painted(20, 30)
+    expected = Segmenter(network, proposals="grid").segment(image)
+    for path in (tmp_path, str(tmp_path / "model.keras")):
+        np.testing.assert_array_equal(Segmenter(path, proposals="grid").segment(image), expected)
+    with pytest.raises(UserError, match=r"`.*nowhere` must be a .keras file or a run folder"):
+        Segmenter(tmp_path / "nowhere")
+
+
+def model_of(*sizes: tuple, classes: int = 3, flat: bool = False) -> keras.Model:
+    inputs = [keras.Input(size) for size in sizes]
+    x = keras.layers.Conv2D(classes, 1)(
+        keras.layers.Add()(inputs) if len(inputs) > 1 else inputs[0]
+    )
+    return keras.Model(inputs, keras.layers.GlobalMaxPooling2D()(x) if flat else x)
+
+
+@pytest.mark.parametrize(
+    ("model", "received"),
+    [
+        (lambda: model_of((None, None, 3)), r"inputs \(None, None, None, 3\)"),
+        (lambda: model_of((16, 32, 3)), r"inputs \(None, 16, 32, 3\)"),
+        (lambda: model_of((16, 16, 1)), r"inputs \(None, 16, 16, 1\)"),
+        (lambda: model_of((16, 16, 3), (16, 16, 3)), r"inputs \[\(None"),
+        (lambda: model_of((16, 16, 3), classes=1), r"outputs \(None, 16, 16, 1\)"),
+        (lambda: model_of((16, 16, 3), classes=256), r"outputs \(None, 16, 16, 256\)"),
+        (lambda: model_of((16, 16, 3), flat=True), r"outputs \(None, 3\)"),
+        (lambda: keras.Sequential([keras.layers.Conv2D(3, 1)]), r"inputs None"),
+    ],
+)
+def test_networks_of_another_kind_are_refused(model, received: str) -> None:
+    with pytest.raises(UserError, match=rf"`model` must map RGB .*Received: .*{received}"):
+        Segmenter(model())
+
+
+def test_scores_may_be_coarser_than_the_input() -> None:
+    inputs = keras.Input((16, 16, 3))
+    outputs = keras.layers.AveragePooling2D(4)(colour_network()(inputs))
+    image, labels = painted(60, 60)
+    found = Segmenter(keras.Model(inputs, outputs), boxes=0).segment(image)
+    assert np.mean(found == labels) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"boxes": -1}, "`boxes` must be at least 0 .*boxes=-1"),
+        ({"batch_size": 0}, "`batch_size` at least 1.*batch_size=0"),
+        ({"aggregate": "sum"}, r"`aggregate` must be one of \('max', 'mean'\).*'sum'"),
+        ({"proposals": "file.npz"}, r"`proposals` must be one of .*'file.npz'"),
+    ],
+)
+def test_other_options_are_refused(network: keras.Model, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Segmenter(network, **options)
+
+
+@pytest.mark.parametrize(
+    ("image", "received"),
+    [
+        (np.zeros((5, 6), np.uint8), r"shape=\(5, 6\)"),
+        (np.zeros((5, 6, 4), np.uint8), r"shape=\(5, 6, 4\)"),
+        (np.zeros((2, 5, 6, 3), np.uint8), r"shape=\(2, 5, 6, 3\)"),
+        (np.zeros((0, 6, 3), np.uint8), r"shape=\(0, 6, 3\)"),
+        (np.zeros((5, 6, 3), np.float32), "dtype=float32"),
+        ([[[0, 0, 0]]], "dtype=None"),
+    ],
+)
+def test_images_of_another_kind_are_refused(image, received: str) -> None:
+    with pytest.raises(ValueError, match=rf"`image` must be .*uint8 RGB.*{received}"):
+        segmenter_with(boxes=0).segment(image)
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [np.zeros(4), np.zeros((2, 5)), [[0, 0, np.nan, 5]], [[0, -np.inf, 5, 5]], [[0, 0, 1e9, 1]]],
+)
+def test_boxes_of_another_kind_are_refused(boxes) -> None:
+    with pytest.raises(ValueError, match=r"`boxes` must be an \(n, 4\) array of finite"):
+        segmenter_with(boxes=0).segment(np.zeros((9, 9, 3), np.uint8), boxes)
+
+
+def test_boxes_without_area_leave_the_whole_image() -> None:
+    image, _ = painted(24, 30)
+    segmenter = segmenter_with(boxes=3, aggregate="max", batch_size=2)
+    flat = [[3, 3, 3, 9], [9, 9, 2, 2]]
+    assert segmenter.regions(image, flat).tolist() == [[-6, -3, 30, 33]]
+
+
+def test_a_network_that_gives_nan_is_refused() -> None:
+    network = colour_network()
+    network.layers[1].bias.assign([0.0, np.nan, 0.0])
+    with pytest.raises(UserError, match="Received: NaN scores"):
+        Segmenter(network).segment(np.zeros((9, 9, 3), np.uint8))
+
+
+ON_JAX = """
+import json, numpy as np
+from tests.inference.networks import colour_network, painted
+from tfdeconv.inference.segmenter import Segmenter
+segmenter = Segmenter(colour_network(), proposals="grid")
+print(json.dumps(segmenter.segment(painted(24, 30)[0]).tolist()))
+"""
+
+
+def test_networks_of_another_backend() -> None:
+    pytest.importorskip("jax")
+    process = run_python("-c", ON_JAX, KERAS_BACKEND="jax")
+    assert process.returncode == 0, process.stderr
+    expected = segmenter_with(aggregate="max", proposals="grid").segment(painted(24, 30)[0])
+    np.testing.assert_array_equal(json.loads(process.stdout), expected)

@@ -1,0 +1,107 @@
+"""Segments the images of a labelled data set and compares them with their label maps.
+
+DATA is a folder in PASCAL VOC layout. Printed is intersection over union of every class in percent,
+over all pixels of the split at the images' own resolution, without those labelled 255.
+
+  tfdeconv evaluate runs/stage2 DATA
+  tfdeconv evaluate runs/stage2 DATA --boxes 20 --aggregate mean --json result.json --out predicted
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfdeconv.boxes import Proposals
+    from tfdeconv.inference.segmenter import Segmenter
+
+HELP = "measure a model on labelled images as PASCAL VOC does"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments; the defaults live in `Segmenter`."""
+    parser.add_argument("model", metavar="MODEL", help="a .keras file or a run folder")
+    parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
+    parser.add_argument("--split", metavar="NAME", default="val", help="default val")
+    add_choices(parser)
+    parser.add_argument("--json", metavar="FILE", help="write the result to this file, too")
+    parser.add_argument("--out", metavar="DIR", help="write the predicted label maps here")
+    parser.add_argument("--images", metavar="N", type=_positive, help="only the first N images")
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Adds how a model is to be used: for `evaluate` and `segment`."""
+    parser.add_argument(
+        "--boxes",
+        metavar="N",
+        type=_count,
+        default=argparse.SUPPRESS,
+        help="the most proposals to use beside the whole image (default 50)",
+    )
+    parser.add_argument(
+        "--aggregate",
+        choices=("max", "mean"),
+        default=argparse.SUPPRESS,
+        help="how the scores of overlapping regions become one (default max)",
+    )
+    parser.add_argument(
+        "--proposals",
+        metavar="edges|grid|FILE",
+        default=argparse.SUPPRESS,
+        help="where boxes come from: searched for in the image (default), a grid, or a file "
+        "written by `tfdeconv propose`",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluates and prints the table and a line of result."""
+    from pathlib import Path
+
+    from tfdeconv import files
+    from tfdeconv.data.voc import read_split
+    from tfdeconv.inference.evaluate import evaluate
+
+    split = read_split(args.data, args.split)
+    split = replace(split, ids=split.ids[: args.images])
+    # Before the long work, not after it.
+    if args.json is not None:
+        files.ensure_writable_folder(Path(args.json).parent)
+    segmenter, proposals = open_segmenter(args)
+    result = evaluate(segmenter, split, proposals, args.out)
+    if args.json is not None:
+        files.write_json(args.json, result.as_json())
+    print(result.table())
+    images = f"{result.images} image{'s' * (result.images != 1)}"
+    print(f"{args.model} on {split.name}: mean IoU {result.mean_iou:.4f}, {images}")
+
+
+def open_segmenter(
+    args: argparse.Namespace,
+) -> tuple[Segmenter, Mapping[str, Proposals] | None]:
+    """Opens the model with the choices made, and the proposals when they come from a file."""
+    from tfdeconv import boxes
+    from tfdeconv.inference.segmenter import PROPOSALS, Segmenter
+
+    names = ("boxes", "aggregate", "proposals")
+    chosen = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    found = None
+    if chosen.get("proposals", PROPOSALS[0]) not in PROPOSALS:
+        found = boxes.load(chosen.pop("proposals"))
+    return Segmenter(args.model, **chosen), found
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, not {text}")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return number

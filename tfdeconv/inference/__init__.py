@@ -1,0 +1,1 @@
+"""From a network that sees squares of one size to label maps of whole images of any size."""

@@ -1,0 +1,200 @@
+"""Score maps of regions -> one score map of the image (paper, section 3.3), as TensorFlow ops.
+
+Everything runs in the graph with unknown numbers of regions, rows and columns, so that the served
+model reuses it. `aggregate` is for scores that are there at once; `start`, `add` and `finish` take
+them in batches and hold one canvas, whatever the number of regions. Regions are `(n, 4)` top, left,
+bottom, right in pixels of the canvas and may leave it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+MODES = ("max", "mean")
+
+# Rows that are combined at a time, so that they stay in the processor's cache: 51 regions of a
+# 500x375 image with 21 classes take 0.27 s on one core, against 1.0 s on the whole canvas.
+_STRIP = 32
+
+
+class Canvas(NamedTuple):
+    """What has been combined so far.
+
+    Attributes:
+        scores: `(height, width, classes)` float32, the maximum or the sum of the regions' scores.
+        count: `(height, width)` float32, how many regions cover the pixel.
+    """
+
+    scores: tf.Tensor
+    count: tf.Tensor
+
+
+def aggregate(
+    scores: tf.Tensor, regions: tf.Tensor, height: int, width: int, mode: str = "max"
+) -> tf.Tensor:
+    """Combines the score maps of regions into the score map of the image.
+
+    Each map is resized to its region with the bilinear kernel, half-pixel centres, and a kernel
+    widened to the source pixels under it (antialiased) where the map shrinks, as MATLAB's
+    `imresize` in the release. What then lies inside the image is combined pixel by pixel.
+
+    Args:
+        scores: `(n, rows, columns, classes)` scores before softmax; n may be 0.
+        regions: `(n, 4)` int32 or float32 boxes in the image. A pixel belongs to a region when its
+            centre does; a region without area or wholly outside is passed over.
+        height: rows of the image, a number or a scalar tensor.
+        width: columns of the image.
+        mode: `"max"` keeps the largest raw score (Equation 1, the paper's choice). `"mean"`
+            averages the raw scores of the regions that cover the pixel; the paper's Equation 2 is
+            their sum, which has the same largest class.
+
+    Returns:
+        `(height, width, classes)` float32. Pixels that no region covers are 0 for every class, so
+        that class 0 wins the argmax. Unlike in the release, whose accumulator starts at zero,
+        negative maxima are kept.
+
+    Raises:
+        ValueError: when `mode` is neither.
+
+    Example:
+
+    >>> scores = tf.constant([[[[1.0, 3.0]]], [[[2.0, 0.0]]]])
+    >>> regions = tf.constant([[0, 0, 1, 2], [-1, 1, 1, 3]])
+    >>> aggregate(scores, regions, height=1, width=4)[0, :, 0].numpy().tolist()
+    [1.0, 2.0, 2.0, 0.0]
+    >>> aggregate(scores, regions, height=1, width=4, mode="mean")[0, :, 1].numpy().tolist()
+    [3.0, 1.5, 0.0, 0.0]
+
+    Reference:
+        Noh, Hong, Han: Learning Deconvolution Network for Semantic Segmentation, ICCV 2015,
+        Equations 1 and 2.
+    """
+    canvas = start(height, width, tf.shape(scores)[-1], mode)
+    result = finish(add(canvas, scores, regions, mode), mode)
+    return tf.ensure_shape(result, (None, None, scores.shape[-1]))
+
+
+def start(height: int, width: int, num_classes: int, mode: str) -> Canvas:
+    """Returns an empty canvas of `(height, width, num_classes)`; numbers or scalar tensors."""
+    shape = tf.stack([height, width])
+    scores = tf.fill(tf.concat([shape, [num_classes]], axis=0), _nothing(mode))
+    return Canvas(scores, tf.zeros(shape, tf.float32))
+
+
+def add(canvas: Canvas, scores: tf.Tensor, regions: tf.Tensor, mode: str) -> Canvas:
+    """Combines the score maps of some more regions into a canvas; arguments as `aggregate`."""
+    # ScaleAndTranslate has no GPU kernel; the strips would travel to and fro in every iteration.
+    with tf.device("CPU:0"):
+        scores = tf.cast(scores, tf.float32)
+        regions = tf.cast(regions, tf.float32)
+        pixels = _pixels_inside(regions, tf.shape(canvas.count))
+        return Canvas(
+            _add_strips(canvas.scores, scores, regions, pixels, mode),
+            canvas.count + _count(pixels, tf.shape(canvas.count)),
+        )
+
+
+def finish(canvas: Canvas, mode: str) -> tf.Tensor:
+    """Returns the combined `(height, width, classes)` scores of a canvas, 0 where it is empty."""
+    count = canvas.count[..., tf.newaxis]
+    if mode == "mean":
+        return tf.math.divide_no_nan(canvas.scores, count)
+    return tf.where(count > 0, canvas.scores, tf.zeros_like(canvas.scores))
+
+
+def resize_part(scores: tf.Tensor, region: tf.Tensor, part: tf.Tensor) -> tf.Tensor:
+    """Resizes a score map to a region and returns a part of the result, computing no more.
+
+    Args:
+        scores: `(rows, columns, classes)` float32.
+        region: `(4,)` float32, the box that the whole map fills.
+        part: `(4,)` int32, the pixels wanted, inside the region.
+
+    Returns:
+        `(part rows, part columns, classes)` float32.
+    """
+    origin = tf.cast(part[:2], tf.float32)
+    return tf.raw_ops.ScaleAndTranslate(
+        images=scores[tf.newaxis],
+        size=part[2:] - part[:2],
+        scale=(region[2:] - region[:2]) / tf.cast(tf.shape(scores)[:2], tf.float32),
+        translation=region[:2] - origin,
+        kernel_type="triangle",
+        antialias=True,
+    )[0]
+
+
+def _nothing(mode: str) -> float:
+    if mode not in MODES:
+        raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")
+    return -np.inf if mode == "max" else 0.0
+
+
+def _pixels_inside(regions: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    # The pixels whose centres lie in a region: exactly the region when its sides are whole numbers.
+    limit = tf.cast(tf.tile(shape, [2]), tf.float32)
+    return tf.cast(tf.clip_by_value(tf.math.ceil(regions - 0.5), 0.0, limit), tf.int32)
+
+
+def _count(pixels: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    inside = []
+    for axis in (0, 1):
+        index = tf.range(shape[axis])
+        both = (index >= pixels[:, axis, tf.newaxis]) & (index < pixels[:, axis + 2, tf.newaxis])
+        inside.append(tf.cast(both, tf.float32))
+    return tf.matmul(inside[0], inside[1], transpose_a=True)
+
+
+def _add_strips(
+    canvas: tf.Tensor, scores: tf.Tensor, regions: tf.Tensor, pixels: tf.Tensor, mode: str
+) -> tf.Tensor:
+    height = tf.shape(canvas)[0]
+    strips = -(-height // _STRIP)
+
+    def combine_strip(index: tf.Tensor, done: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        top = index * _STRIP
+        strip = canvas[top : top + _STRIP]
+        return index + 1, done.write(
+            index, _add_to_strip(strip, top, scores, regions, pixels, mode)
+        )
+
+    done = tf.TensorArray(
+        tf.float32, strips, infer_shape=False, element_shape=(None, None, canvas.shape[-1])
+    )
+    # Strips do not depend on one another: a few at a time keep several cores busy.
+    _, done = tf.while_loop(
+        lambda index, _: index < strips, combine_strip, (0, done), parallel_iterations=4
+    )
+    return done.concat()
+
+
+def _add_to_strip(
+    strip: tf.Tensor,
+    top: tf.Tensor,
+    scores: tf.Tensor,
+    regions: tf.Tensor,
+    pixels: tf.Tensor,
+    mode: str,
+) -> tf.Tensor:
+    rows, width = tf.shape(strip)[0], tf.shape(strip)[1]
+    first = tf.clip_by_value(pixels[:, 0] - top, 0, rows)
+    last = tf.clip_by_value(pixels[:, 2] - top, 0, rows)
+    touching = tf.where((first < last) & (pixels[:, 1] < pixels[:, 3]))[:, 0]
+    combine = tf.maximum if mode == "max" else tf.add
+
+    def combine_region(i: tf.Tensor, strip: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        k = touching[i]
+        left, right = pixels[k, 1], pixels[k, 3]
+        part = tf.stack([top + first[k], left, top + last[k], right])
+        margins = [[first[k], rows - last[k]], [left, width - right], [0, 0]]
+        resized = resize_part(scores[k], regions[k], part)
+        return i + 1, combine(strip, tf.pad(resized, margins, constant_values=_nothing(mode)))
+
+    return tf.while_loop(
+        lambda i, _: i < tf.size(touching),
+        combine_region,
+        (0, strip),
+        shape_invariants=(tf.TensorShape(()), tf.TensorShape((None, None, strip.shape[-1]))),
+        parallel_iterations=1,
+    )[1]

@@ -1,0 +1,165 @@
+"""How good label maps are: the confusion matrix of a whole data set, and what follows from it.
+
+A confusion matrix is `(classes, classes)` int64 pixel counts, truth in rows and prediction in
+columns. Pixels whose truth is 255 count nowhere. Rates are fractions in [0, 1], and NaN where there
+is nothing to judge. As in the VOC devkit, counts are summed over all images before any division.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfdeconv.labels import IGNORE_LABEL
+
+_LIMB = 2**20
+
+
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
+    """Counts which class was predicted for which.
+
+    Args:
+        labels: the truth, integers of any shape; 255 is dropped.
+        predictions: integers of the same shape, below `num_classes` where the truth is not 255.
+        num_classes: number of classes.
+
+    Returns:
+        `(num_classes, num_classes)` int64, truth in rows. Matrices of several images add up.
+
+    Raises:
+        ValueError: when the shapes differ, or a class is not below `num_classes`.
+
+    Example:
+
+    >>> confusion_matrix(np.array([[0, 1], [1, 255]]), np.array([[0, 0], [1, 1]]), 2).tolist()
+    [[1, 0], [1, 1]]
+    """
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.shape != predictions.shape:
+        raise ValueError(
+            "`labels` and `predictions` must have one shape. "
+            f"Received: {labels.shape} and {predictions.shape}"
+        )
+    judged = labels != IGNORE_LABEL
+    truth, answer = labels[judged].astype(np.int64), predictions[judged].astype(np.int64)
+    for name, values in (("labels", truth), ("predictions", answer)):
+        if values.size and not 0 <= values.min() <= values.max() < num_classes:
+            raise ValueError(
+                f"`{name}` must be in [0, {num_classes}). "
+                f"Received: {values.min()} to {values.max()}"
+            )
+    counts = np.bincount(truth * num_classes + answer, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def iou_per_class(confusion: np.ndarray) -> np.ndarray:
+    """Returns intersection over union of every class.
+
+    Args:
+        confusion: `(classes, classes)` counts.
+
+    Returns:
+        `(classes,)` float64; NaN for a class that is neither in the truth nor predicted.
+
+    Example:
+
+    >>> iou_per_class(np.array([[3, 1, 0], [0, 2, 0], [0, 0, 0]])).round(3).tolist()
+    [0.75, 0.667, nan]
+    """
+    intersection = np.diag(confusion).astype(np.float64)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - np.diag(confusion)
+    return np.divide(intersection, union, out=np.full(len(union), np.nan), where=union > 0)
+
+
+def mean_iou(confusion: np.ndarray) -> float:
+    """Returns the mean of `iou_per_class` over the classes that occur; NaN when none does."""
+    values = iou_per_class(confusion)
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def pixel_accuracy(confusion: np.ndarray) -> float:
+    """Returns the share of judged pixels that are right; NaN when none was judged."""
+    total = confusion.sum()
+    return float(np.trace(confusion) / total) if total else float("nan")
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class MeanIoU(keras.metrics.Metric):
+    """Mean intersection over union over everything seen since the last reset, from scores.
+
+    On crops, as in `fit`, this is not the data set's value at original resolution; that one comes
+    from `tfdeconv.inference.evaluate`.
+
+    Args:
+        num_classes: number of classes.
+        ignore_label: pixels with this truth, or with a truth that is no class, count nowhere.
+        name: name in logs.
+
+    Call arguments:
+        y_true: `(batch, height, width)` integer labels; a channel axis of 1 may follow.
+        y_pred: `(batch, height, width, num_classes)` scores or probabilities of any float dtype;
+            the largest is the prediction, the first of equal ones.
+        sample_weight: must be None; pixels are left out by their label.
+
+    The result is the mean over the classes that are in the truth or predicted, as `mean_iou`; 0
+    when there is none, so that a training log never holds a NaN for want of pixels.
+
+    Example:
+
+    >>> metric = MeanIoU(num_classes=2)
+    >>> scores = np.array([[[[2.0, 1.0], [0.0, 1.0], [5.0, 0.0]]]], np.float32)
+    >>> metric.update_state(np.array([[[0, 0, 255]]]), scores)
+    >>> float(metric.result())
+    0.25
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        ignore_label: int = IGNORE_LABEL,
+        name: str = "mean_iou",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.num_classes = num_classes
+        self.ignore_label = ignore_label
+        # Two limbs: float32 stops counting at 2**24 pixels, which is six batches of 64 windows, and
+        # JAX has no integers beyond 2**31.
+        self.counts = self.add_variable(
+            (2, num_classes, num_classes), "zeros", dtype="int", name="counts"
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts one batch."""
+        if sample_weight is not None:
+            raise ValueError(
+                "`sample_weight` must be None: give pixels that are not to count the label "
+                f"{self.ignore_label}. Received: sample_weight={sample_weight}"
+            )
+        classes = self.num_classes
+        truth = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        answer = ops.reshape(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), (-1,))
+        judged = (truth >= 0) & (truth < classes) & (truth != self.ignore_label)
+        # What does not count goes to one cell behind the last.
+        cell = ops.where(judged, truth * classes + answer, classes * classes)
+        found = ops.segment_sum(ops.ones_like(cell), cell, num_segments=classes * classes + 1)
+        low, high = self.counts[0], self.counts[1]
+        low = low + ops.cast(ops.reshape(found[:-1], (classes, classes)), low.dtype)
+        carry = low // _LIMB
+        self.counts.assign(ops.stack([low - carry * _LIMB, high + carry]))
+
+    def result(self) -> Any:
+        """Returns the mean so far, a float32 scalar."""
+        counts = ops.cast(self.counts, "float32")
+        confusion = counts[0] + counts[1] * _LIMB
+        intersection = ops.diagonal(confusion)
+        union = ops.sum(confusion, axis=0) + ops.sum(confusion, axis=1) - intersection
+        iou = intersection / ops.maximum(union, 1.0)
+        occurring = ops.sum(ops.cast(union > 0, "float32"))
+        return ops.sum(iou) / ops.maximum(occurring, 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what makes an equal metric."""
+        own = {"num_classes": self.num_classes, "ignore_label": self.ignore_label}
+        return {**super().get_config(), **own}
