@@ -1,0 +1,53 @@
+"""`tfdeconv export` and `tfdeconv verify`: what they print, what they write, how they exit."""
+
+import keras
+import pytest
+
+from tfdeconv.cli.main import main
+from tfdeconv.export import read_metadata
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory):
+    """A run folder with a small network of somebody else."""
+    folder = tmp_path_factory.mktemp("run")
+    save_network(folder, seed=0)
+    return folder
+
+
+def save_network(folder, seed: int) -> None:
+    keras.utils.set_random_seed(seed)
+    layers = [keras.Input((16, 16, 3)), keras.layers.Conv2D(2, 3, padding="same")]
+    keras.Sequential(layers).save(folder / "model.keras")
+
+
+def test_export_and_verify(run, tmp_path, capsys) -> None:
+    out = tmp_path / "served"
+    assert main(["export", str(run), str(out), "--boxes", "4", "--aggregate", "mean"]) == 0
+    assert capsys.readouterr().out.startswith(f"{out}/1: ")
+    metadata = read_metadata(out / "1")
+    assert (metadata.boxes, metadata.aggregate) == (4, "mean")
+
+    assert main(["verify", str(out), str(run)]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{out} does what {run} does: scores differ by ")
+
+    save_network(tmp_path, seed=1)
+    assert main(["verify", str(out / "1"), str(tmp_path)]) == 1
+    assert "does NOT do what" in capsys.readouterr().out
+
+
+def test_defaults_are_the_librarys(run, tmp_path) -> None:
+    assert main(["export", str(run), str(tmp_path)]) == 0
+    metadata = read_metadata(tmp_path / "1")
+    assert (metadata.boxes, metadata.aggregate) == (50, "max")
+
+
+def test_mistakes_are_told_in_a_sentence(run, tmp_path, capsys) -> None:
+    assert main(["export", str(tmp_path / "nothing"), str(tmp_path / "served")]) == 1
+    assert "tfdeconv: error: `" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path), str(run)]) == 1
+    assert "must be a folder written by `tfdeconv export`" in capsys.readouterr().err
+    for wrong in (["--boxes", "-1"], ["--aggregate", "median"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["export", str(run), str(tmp_path), *wrong])

@@ -1,0 +1,33 @@
+"""Runs an exported folder in a fresh process and compares it with its model.
+
+The process loads the folder through TensorFlow's C API and has neither tfdeconv, Keras nor
+TensorFlow's Python. Scores and labels are compared; exit status 1 where they differ.
+
+  tfdeconv verify served runs/stage2
+"""
+
+import argparse
+
+HELP = "run an exported folder in a fresh process and compare it with its model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument(
+        "exported", metavar="EXPORTED", help="a folder of `tfdeconv export`, or one version in it"
+    )
+    parser.add_argument(
+        "model", metavar="MODEL", help="the .keras file or run folder that it was exported from"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compares, prints the differences and returns 1 where they are too large."""
+    from tfdeconv.export import verify
+
+    verification = verify(args.exported, args.model)
+    for line in verification.log:
+        print(line)
+    verdict = "does what" if verification.agrees else "does NOT do what"
+    print(f"{args.exported} {verdict} {args.model} does: {verification}")
+    return 0 if verification.agrees else 1
