@@ -122,7 +122,7 @@ def save(
         settings: How they were made; anything that JSON can hold.
     """
     counts = [len(found.boxes) for found in proposals.values()]
-    arrays = {
+    arrays: dict[str, Any] = {
         "names": np.array(list(proposals), np.str_),
         "ends": np.cumsum(counts, dtype=np.int64),
         "boxes": _stack([found.boxes for found in proposals.values()], (0, 4)),

@@ -84,6 +84,14 @@ def test_stage_2_takes_regions_of_a_class_for_objects_where_there_are_none(split
     assert with_map.box.tolist() == without.box.tolist()
 
 
+def test_stage_2_may_have_the_best_proposals_of_the_background(split):
+    found = {"a": proposals([0, 0, 4, 4], [5, 10, 15, 20], [25, 0, 29, 9]), "b": proposals()}
+    assert windows.proposal_windows(split, found).label.tolist() == [1]
+    with_background = windows.proposal_windows(split, found, background=True)
+    assert with_background.label.tolist() == [0, 1]
+    assert with_background.box.tolist() == [[0, 0, 5, 5], [4, 9, 16, 21]]
+
+
 def test_missing_proposals_are_named(split):
     with pytest.raises(UserError, match=r"none for 'a' \(1 missing\).*tfdeconv propose"):
         windows.proposal_windows(split, {"b": proposals()})

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tfdeconv import boxes, files, labels
 from tfdeconv.data.drawn import CLASS_NAMES, draw_dataset
 from tfdeconv.errors import UserError
 from tfdeconv.models import class_names, load_model
+from tfdeconv.training import inputs
 from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.train import segments, train
 
@@ -189,3 +191,19 @@ def test_calls_of_fit():
     assert segments(0, 30, 4) == [(0, 4, 7), (28, 2, 1)]
     assert segments(3, 3, 4) == []
     assert segments(1, 3, 4) == [(1, 2, 1)]
+
+
+def test_a_file_that_breaks_during_training_is_named(data, tmp_path, monkeypatch):
+    broken = tmp_path / "data"
+    shutil.copytree(data, broken)
+    planned = inputs.stage_data
+
+    def plan_then_break(*arguments):
+        found = planned(*arguments)
+        for name in found.split.ids:
+            found.split.label_path(name).write_bytes(b"gone")
+        return found
+
+    monkeypatch.setattr("tfdeconv.training.train.stage_data", plan_then_break)
+    with pytest.raises(UserError, match=r"train_\d+\.png.*tfdeconv check"):
+        train("stage1", broken, tmp_path / "run", **TINY)

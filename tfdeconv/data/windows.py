@@ -1,4 +1,4 @@
-"""Which windows the two stages of training look at (paper, section 4.2; deconvnet.md 2.3 and 2.4).
+"""Which windows the two stages of training look at (section 4.2 of the paper).
 
 A window is a square about an object (stage 1) or about a proposal that overlaps one (stage 2), 1.2
 times as long as the longer side of the box. Windows are planned here with NumPy and cut out in the
@@ -19,6 +19,11 @@ from tfdeconv.progress import track
 
 # A window is repeated at most so often for balance: beyond that a rare class is learnt by heart.
 MAX_REPEATS = 10
+# Hardly more than touching: between it and the 0.5 of the objects a proposal is neither.
+BACKGROUND_IOU = 0.1
+# Of an image the best proposals of the background, one for so many of its objects; `balance` makes
+# of them as much as of any class.
+BACKGROUND_PART = 4
 _COLUMNS = ("image", "box", "object_id", "label")
 
 
@@ -85,6 +90,7 @@ def proposal_windows(
     proposals: Mapping[str, boxes.Proposals],
     min_iou: float = 0.5,
     enlarge: float = 1.2,
+    background: bool = False,
 ) -> Windows:
     """Plans stage 2: a window about every proposal that overlaps an object, with all labels kept.
 
@@ -96,6 +102,9 @@ def proposal_windows(
         proposals: Proposals of each image, by id; more images than the split has do no harm.
         min_iou: Least intersection over union of the boxes of proposal and object.
         enlarge: Side of the window over the longer side of the proposal.
+        background: Whether proposals that overlap no object by more than `BACKGROUND_IOU` give
+            windows, too, of class 0. The paper does not speak of them. A network sees many at
+            inference, and a narrow one that never met them in training finds objects there.
 
     Returns:
         The `Windows`.
@@ -116,8 +125,13 @@ def proposal_windows(
         if len(truth):
             proposed = proposals[image_id].boxes
             overlap = boxes.iou(proposed, truth)
-            kept = overlap.max(axis=1) >= min_iou
-            labels = classes[overlap.argmax(axis=1)][kept]
+            best = overlap.max(axis=1)
+            kept = best >= min_iou
+            labels = np.where(kept, classes[overlap.argmax(axis=1)], 0)
+            if background:
+                outside = np.flatnonzero(best < BACKGROUND_IOU)
+                kept[outside[: 1 + kept.sum() // BACKGROUND_PART]] = True
+            labels = labels[kept]
             box = boxes.enlarge_to_square(proposed[kept], enlarge)
             found.append(_windows(index, box, np.zeros(len(box)), labels))
     windows = _concatenate(found)

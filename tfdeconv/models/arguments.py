@@ -53,9 +53,10 @@ def fc6_kernel(
             f"`input_shape` must be (height, width, 3), RGB. Received: input_shape={input_shape}"
         )
     if kernel is None:
-        kernel = tuple(7 if side is None else side // stride for side in input_shape[:2])
-    kernel = (kernel, kernel) if isinstance(kernel, int) else tuple(kernel)
-    for side, size in zip(input_shape[:2], kernel, strict=True):
+        height, width = (7 if side is None else side // stride for side in input_shape[:2])
+    else:
+        height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    for side, size in zip(input_shape[:2], (height, width), strict=True):
         if side is not None and (side % stride or side < stride * size or size < 1):
             lowest = stride * max(size, 1)
             nearest = max(round(side / stride) * stride, lowest)
@@ -63,7 +64,7 @@ def fc6_kernel(
                 f"`input_shape` must have sides that are multiples of {stride}, from {lowest} on. "
                 f"Received: input_shape={input_shape}. The nearest is {nearest} in place of {side}"
             )
-    return kernel
+    return height, width
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:

@@ -4,6 +4,8 @@ Every convolution has a bias and is followed by batch normalisation and ReLU, as
 DeconvNet. Names are given by the caller, since weights are loaded by name.
 """
 
+from typing import TypeAlias
+
 import keras
 from keras import layers
 
@@ -14,7 +16,7 @@ BATCH_NORM_EPSILON = 1.001e-5
 # Statistics of the last ten or so batches: short trainings must not carry those of the first.
 BATCH_NORM_MOMENTUM = 0.9
 
-Initializer = str | keras.initializers.Initializer
+Initializer: TypeAlias = str | keras.initializers.Initializer
 
 
 def fresh(initializer: Initializer) -> Initializer:

@@ -60,13 +60,13 @@ def stage_data(
             )
         found = boxes.load(proposals)
     split = voc.read_split(data, "train")
-    cut = windows.balance(_windows(split, found), seed)
+    cut = windows.balance(_windows(split, found, recipe), seed)
     validation = None
     if (split.root / "ImageSets" / "Segmentation" / "val.txt").is_file():
         val = voc.read_split(data, "val")
         validation = pipeline.validation_dataset(
             val,
-            _sample(_windows(val, found)),
+            _sample(_windows(val, found, recipe)),
             input_size=recipe.input_size,
             batch_size=recipe.batch_size,
         )
@@ -93,7 +93,9 @@ def _sample(cut: windows.Windows) -> windows.Windows:
     return cut.take(np.linspace(0, len(cut) - 1, count).round().astype(int))
 
 
-def _windows(split: voc.Split, found: dict[str, boxes.Proposals] | None) -> windows.Windows:
+def _windows(
+    split: voc.Split, found: dict[str, boxes.Proposals] | None, recipe: Recipe
+) -> windows.Windows:
     if found is None:
         return windows.object_windows(split)
-    return windows.proposal_windows(split, found)
+    return windows.proposal_windows(split, found, background=recipe.background)

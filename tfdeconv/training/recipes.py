@@ -23,6 +23,7 @@ class Recipe:
             the bilinear start, from which narrow networks learn sooner.
         encoder_steps: batches of classification that a stage 1 without a model to start from
             begins with (`tfdeconv.training.encoder`).
+        background: whether stage 2 sees proposals of the background, too.
         steps: optimizer steps.
         batch_size: windows of one forward pass, over which batch normalisation takes statistics.
         accumulate: forward passes whose mean gradient makes one optimizer step.
@@ -38,6 +39,7 @@ class Recipe:
     width: float
     deconv_deviation: float | None
     encoder_steps: int
+    background: bool
     steps: int
     batch_size: int
     accumulate: int
@@ -93,6 +95,7 @@ _PAPER_STAGE1 = Recipe(
     width=1.0,
     deconv_deviation=0.01,  # stage_1_train.prototxt: weight_filler
     encoder_steps=0,  # the paper starts from a trained VGG-16
+    background=False,  # section 4.2 names proposals that overlap an object
     steps=20_000,  # solver: max_iter
     batch_size=8,  # stage_1_train.prototxt: batch_size
     accumulate=8,  # solver: iter_size; 64 windows a step, section 4.3
@@ -115,22 +118,23 @@ PAPER = {
 # Measured on the drawn data and on nuclei (training/README.md): Adam where SGD at these lengths
 # stays at all background, a warm-up because the first steps of batch normalisation are noisy.
 _SMALL_STAGE1 = Recipe(
-    input_size=64,
-    width=0.125,
+    input_size=32,
+    width=0.25,
     deconv_deviation=None,
-    encoder_steps=500,
-    steps=1000,
-    batch_size=16,
+    encoder_steps=400,
+    background=True,
+    steps=600,
+    batch_size=32,
     accumulate=1,
     optimizer="adam",
     learning_rate=2e-3,
     drops=(),
     weight_decay=1e-4,
-    validate_every=100,
+    validate_every=150,
 )
 SMALL = {
     "stage1": _SMALL_STAGE1,
-    "stage2": dataclasses.replace(_SMALL_STAGE1, encoder_steps=0, steps=1200),
+    "stage2": dataclasses.replace(_SMALL_STAGE1, encoder_steps=0, steps=750),
 }
 
 RECIPES = {"small": SMALL, "paper": PAPER}

@@ -5,8 +5,10 @@ import sys
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfdeconv.data import voc
+from tfdeconv.errors import UserError
 from tfdeconv.metrics import MeanIoU
 from tfdeconv.models import load_model
 from tfdeconv.training import start
@@ -78,9 +80,14 @@ def train(
     model, state = _begin_or_go_on(run, resume, chosen, names, first, seed, mixed_precision)
     if state["step"] < chosen.batches:
         stage_inputs = stage_data(stage, data, proposals, chosen, seed)
-        if state["step"] == 0 and first is None and chosen.encoder_steps:
-            train_encoder(model, stage_inputs, chosen, seed)
-        _fit(model, run, state, chosen, stage_inputs, seed)
+        # With a single class of objects there is nothing to classify.
+        from_scratch = state["step"] == 0 and first is None and len(names) > 2
+        try:
+            if from_scratch and chosen.encoder_steps:
+                train_encoder(model, stage_inputs, chosen, seed)
+            _fit(model, run, state, chosen, stage_inputs, seed)
+        except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+            raise _told(error, stage_inputs) from error
     return run
 
 
@@ -131,6 +138,18 @@ def _fit(
             )
     finally:
         keeper.restore_handlers()
+
+
+def _told(error: tf.errors.OpError, inputs: StageData) -> Exception:
+    # The graph reads the files; what it says of one of them is for the user, the rest is a bug.
+    line = next((t for t in str(error).splitlines() if str(inputs.split.root) in t), None)
+    if line is None:
+        return error
+    return UserError(
+        f"Every image and label map must stay readable during training. Received: "
+        f"{line.split('assertion failed: ')[-1]} "
+        "Find what is broken by `tfdeconv check`, mend it and go on with --resume."
+    )
 
 
 def segments(step: int, total: int, every: int) -> list[tuple[int, int, int]]:

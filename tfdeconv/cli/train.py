@@ -1,0 +1,58 @@
+"""Train one of the two stages of DeconvNet and write a run folder.
+
+Stage 1 learns from single objects in the middle of their window, stage 2 from object proposals
+with everything that is in them (section 4.2 of the paper). DATA is a folder in PASCAL VOC layout;
+stage 1 needs its SegmentationObject folder. RUN/model.keras is the best model so far, RUN/log.csv
+and RUN/tensorboard the course of the training. Ctrl-C saves the state; the same command with
+--resume goes on.
+
+  tfdeconv train stage1 DATA --out runs/stage1
+  tfdeconv propose DATA --out proposals.npz
+  tfdeconv train stage2 DATA --out runs/stage2 --init runs/stage1 --proposals proposals.npz
+"""
+
+import argparse
+
+HELP = "train stage 1 (single objects) or stage 2 (object proposals)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `tfdeconv train`."""
+    parser.add_argument("stage", choices=("stage1", "stage2"), metavar="stage1|stage2")
+    parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
+    parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
+    parser.add_argument("--init", metavar="MODEL", help="run folder or .keras file to start from")
+    parser.add_argument("--proposals", metavar="FILE", help="made by `tfdeconv propose`; stage 2")
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="small: a narrow network, minutes on a CPU (default); paper: the paper's numbers",
+    )
+    parser.add_argument("--width", type=float, metavar="W", help="factor on the channels; paper: 1")
+    parser.add_argument(
+        "--input-size", type=int, metavar="S", help="side of the windows, times 32; paper: 224"
+    )
+    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="windows of a forward pass")
+    parser.add_argument("--learning-rate", type=float, metavar="R", help="the highest one")
+    parser.add_argument("--seed", type=int, metavar="N", help="default 0")
+    parser.add_argument(
+        "--mixed-precision", action="store_true", default=None, help="compute in half precision"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", default=None, help="go on with the run in --out"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains and prints where the model is and how good it was."""
+    from tfdeconv.training.train import train
+
+    options = {name: value for name, value in vars(arguments).items() if value is not None}
+    del options["run"], options["command"]
+    folder = train(**options)
+    state = folder.load_state()
+    row = state["history"][-1]
+    score = f", val mean IoU {state['best']:.3f} (windows)" if "val_mean_iou" in row else ""
+    print(f"{folder.model_file}: {state['step']} steps, loss {row['loss']:.3f}{score}")
+    return 0

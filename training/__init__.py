@@ -1,0 +1,1 @@
+"""Commands that reproduce the paper's training, from a checkout: `python -m training.stage1`."""
