@@ -22,7 +22,7 @@ from tfdeconv.training import inputs
 from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.train import segments, train
 
-TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 4, "steps": 30}
+TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 4, "steps": 16}
 FLAGS = [part for n, v in TINY.items() for part in (f"--{n.replace('_', '-')}", str(v))]
 
 
@@ -37,7 +37,7 @@ def whole_run(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "whole"
     result = run_tfdeconv("train", "stage1", str(data), "--out", str(out), *FLAGS)
     assert result.returncode == 0, result.stderr
-    assert "30 steps, loss" in result.stdout.splitlines()[-1]
+    assert "16 steps, loss" in result.stdout.splitlines()[-1]
     return RunFolder(out)
 
 
@@ -52,7 +52,7 @@ def test_the_run_folder_holds_what_it_promises(whole_run):
     assert getattr(model, "optimizer", None) is None
     with open(whole_run.path / "log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows] == [3, 6, 9, 12, 15, 18, 21, 24, 27, 30]
+    assert [int(row["step"]) for row in rows] == [4, 8, 12, 16]
     assert {"loss", "mean_iou", "val_loss", "val_mean_iou"} < set(rows[0])
     assert whole_run.load_state()["best"] == max(float(row["val_mean_iou"]) for row in rows)
     assert any(whole_run.tensorboard.iterdir())
@@ -74,10 +74,10 @@ def test_an_interrupted_run_ends_as_the_whole_one_bit_for_bit(data, whole_run, t
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     stopped_at = json.loads((out / "last" / "state.json").read_text())["step"]
-    assert 0 < stopped_at < 30
+    assert 0 < stopped_at < 16
     if number == signal.SIGINT:
         assert process.returncode == 1
-        assert f"interrupted at step {stopped_at} of 30" in errors and "--resume" in errors
+        assert f"interrupted at step {stopped_at} of 16" in errors and "--resume" in errors
         assert "Traceback" not in errors
     result = run_tfdeconv(*command, "--resume")
     assert result.returncode == 0, result.stderr

@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", default="demo", metavar="DIR", help="folder to write; default demo"
     )
-    parser.add_argument("--images", type=int, default=800, metavar="N", help="training pictures")
-    parser.add_argument("--val", type=int, default=100, metavar="N", help="validation pictures")
+    parser.add_argument("--images", type=int, default=600, metavar="N", help="training pictures")
+    parser.add_argument("--val", type=int, default=60, metavar="N", help="validation pictures")
     parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps of each stage")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
 

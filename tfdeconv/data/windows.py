@@ -5,16 +5,16 @@ times as long as the longer side of the box. Windows are planned here with NumPy
 graph by `crops.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfdeconv import boxes
 from tfdeconv.data import maps
+from tfdeconv.data.objects import object_boxes
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
-from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.progress import track
 
 # A window is repeated at most so often for balance: beyond that a rare class is learnt by heart.
@@ -121,7 +121,7 @@ def proposal_windows(
         )
     found = []
     for index, image_id in enumerate(track(split.ids, "Matching proposals")):
-        truth, classes = _object_boxes(split, image_id)
+        truth, classes = object_boxes(split, image_id)
         if len(truth):
             proposed = proposals[image_id].boxes
             overlap = boxes.iou(proposed, truth)
@@ -173,29 +173,6 @@ def balance(windows: Windows, seed: int = 0) -> Windows:
         repeats[members] = wanted // len(members)
         repeats[members[: wanted % len(members)]] += 1
     return windows.take(np.repeat(np.arange(len(windows)), repeats))
-
-
-def _object_boxes(split: Split, image_id: str) -> tuple[np.ndarray, np.ndarray]:
-    labels, objects = maps.read_maps(split, image_id)
-    if objects is None:
-        regions = list(_regions(labels))
-        return (
-            np.array([box for box, _ in regions], np.int32).reshape(-1, 4),
-            np.array([label for _, label in regions], np.int32),
-        )
-    instances = maps.find_objects(objects, labels)
-    classes = instances.classes()
-    return instances.boxes[classes > 0], classes[classes > 0]
-
-
-def _regions(labels: np.ndarray) -> Iterator[tuple[tuple[int, int, int, int], int]]:
-    import cv2
-
-    for label in np.unique(labels):
-        if label not in (0, IGNORE_LABEL):
-            mask = (labels == label).astype(np.uint8)
-            for left, top, width, height, _ in cv2.connectedComponentsWithStats(mask)[2][1:]:
-                yield (top, left, top + height, left + width), int(label)
 
 
 def _windows(index: int, box: np.ndarray, object_id: np.ndarray, label: np.ndarray) -> Windows:

@@ -62,6 +62,12 @@ def class_names(model: keras.Model) -> tuple[str, ...] | None:
 
     Returns:
         The names in the order of the labels, or None.
+
+    Example:
+
+    >>> from tfdeconv.models import DeconvNet
+    >>> class_names(DeconvNet(2, (32, 32, 3), width=1 / 32, class_names=("ground", "tree")))
+    ('ground', 'tree')
     """
     for layer in reversed(model.layers):
         if isinstance(layer, Scores) and layer.class_names is not None:
