@@ -78,25 +78,6 @@ LOSSES_AND_METRICS: dict[str, Callable[[], Any]] = {
 }
 GOLDENS = LAYERS | NETWORKS
 
-OPEN_AND_RUN = """
-import json, sys
-import keras, numpy as np
-import tfdeconv, tfdeconv.metrics, tfdeconv.training.losses
-
-folder = sys.argv[1]
-outputs = {}
-for name in json.loads(sys.argv[2]):
-    model = tfdeconv.load_model(f"{folder}/{name}.keras")
-    results = model.predict(np.load(f"{folder}/{name}.npy"), verbose=0)
-    for index, value in enumerate(results if isinstance(results, list | tuple) else [results]):
-        outputs[f"{name}/{index}"] = value
-compiled = tfdeconv.load_model(f"{folder}/compiled.keras", compile=True)
-images, labels = np.load(f"{folder}/deconvnet.npy"), np.load(f"{folder}/labels.npy")
-measured = compiled.evaluate(images, labels, verbose=0, return_dict=True)
-np.savez(f"{folder}/fresh.npz", **outputs)
-print(json.dumps({"measured": measured, "class_names": tfdeconv.class_names(compiled)}))
-"""
-
 
 class Results(NamedTuple):
     """What the model itself, the opened file and the exported folder gave, by `<name>/<output>`."""
@@ -121,7 +102,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         for index, value in enumerate(keras.tree.flatten(model.predict(inputs, verbose=0))):
             here[f"{name}/{index}"] = value
     measured = save_compiled(folder)
-    process = run_python("-c", OPEN_AND_RUN, str(folder), json.dumps(list(GOLDENS)))
+    process = run_python("-m", "tests.conformance_process", str(folder), *GOLDENS)
     assert process.returncode == 0, process.stderr
     answers, log = run_all_in_fresh_process(jobs)
     assert log == ()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import CHECKOUT, run_python
+from tests.helpers import CHECKOUT
 
 FLOORS = (
     ("boxes", "errors", "files", "image_header", "images", "labels", "progress", "version"),
@@ -184,27 +184,3 @@ def test_files_and_functions_are_short() -> None:
 def test_every_module_says_what_it_is() -> None:
     silent = [path for path in PACKAGE_FILES if not ast.get_docstring(ast.parse(path.read_text()))]
     assert not silent
-
-
-LOADED = (
-    "import sys; print(sorted({'tensorflow', 'keras', 'cv2', 'jax', 'torch'} & set(sys.modules)))"
-)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "import tfdeconv; dir(tfdeconv); tfdeconv.boxes, tfdeconv.labels, tfdeconv.images",
-        "import tfdeconv.cli.main as cli; cli._parser()",
-    ],
-)
-def test_looking_at_the_package_loads_nothing_heavy(statement: str) -> None:
-    process = run_python("-c", f"{statement}; {LOADED}")
-    assert process.returncode == 0, process.stderr
-    assert process.stdout.strip() == "[]"
-
-
-def test_proposals_never_load_tensorflow() -> None:
-    process = run_python("-c", f"import tfdeconv; tfdeconv.propose; {LOADED}")
-    assert process.returncode == 0, process.stderr
-    assert set(ast.literal_eval(process.stdout)) <= {"cv2"}

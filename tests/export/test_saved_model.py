@@ -1,4 +1,4 @@
-"""The exported folder: its signatures give what `Segmenter` and the model give, without Python."""
+"""The exported folder: signatures, weights, metadata, versions, and what is refused."""
 
 import json
 import resource
@@ -8,116 +8,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.export.networks import plain_network
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model, read_metadata
-from tfdeconv.export import label_maps as graph
 from tfdeconv.export.c_api.signature_defs import Signature, TensorInfo, read_signatures
-from tfdeconv.export.fresh_process import run_all_in_fresh_process
 from tfdeconv.export.saved_model import newest_version
-from tfdeconv.export.signatures import signatures
-from tfdeconv.inference import combiner
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import DeconvNet
 
 CLASSES = ("ground", "tree", "sky")
-NO_BOXES = np.zeros((0, 4), np.float32)
-
-
-def plain_network() -> keras.Model:
-    """A network of somebody else, whose scores are half as large as its input."""
-    inputs = keras.Input((16, 16, 3))
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Conv2D(5, 3, strides=2, padding="same")(x)
-    return keras.Model(inputs, x, name="plain")
-
-
-def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
-    patches = np.random.default_rng(seed).integers(0, 256, (-(-height // 4), -(-width // 4), 3))
-    return np.kron(patches, np.ones((4, 4, 1), int))[:height, :width].astype(np.uint8)
-
-
-# (height, width), boxes: odd, narrow, smaller than the input, without boxes, a box that leaves
-CALLS = {
-    "odd": ((45, 71), [[3, 4, 40, 30], [10, 20, 44, 71], [0, 30, 20, 70], [5, 5, 25, 25]]),
-    "narrow": ((60, 1), [[0, 0, 30, 1]]),
-    "small": ((9, 14), [[-4, 6, 7, 21.5]]),
-    "alone": ((33, 40), []),
-    "useless": ((50, 50), [[60, 60, 90, 90], [4, 4, 4, 30], [0, 0, 2, 2], [1, 2, 3, 4]]),
-}
 
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     keras.utils.set_random_seed(0)
-    return DeconvNet(3, (32, 32, 3), width=1 / 16, class_names=CLASSES)
+    return DeconvNet(3, (32, 32, 3), width=1 / 32, class_names=CLASSES)
 
 
 @pytest.fixture(scope="module")
 def exported(network, tmp_path_factory: pytest.TempPathFactory):
     return export_saved_model(network, tmp_path_factory.mktemp("served"), boxes=3)
-
-
-@pytest.fixture(scope="module")
-def answers(exported, tmp_path_factory: pytest.TempPathFactory):
-    """What a process without Python's TensorFlow gives: ours, and somebody else's by `mean`."""
-    plain = export_saved_model(plain_network(), tmp_path_factory.mktemp("plain"), aggregate="mean")
-    requests = {}
-    for name, ((height, width), boxes) in CALLS.items():
-        requests[f"{name}/segment/images"] = photograph(height, width)[None]
-        requests[f"{name}/segment/boxes"] = np.array(boxes, np.float32).reshape(1, -1, 4)
-        requests[f"{name}/segment/counts"] = np.array([len(boxes)], np.int32)
-    images = np.stack([photograph(45, 71, seed) for seed in (1, 2)])
-    boxes = np.array(CALLS["odd"][1], np.float32)
-    requests["two/serving_default/images"] = images
-    requests["two/serving_default/boxes"] = np.stack([boxes, boxes[::-1]])
-    requests["two/serving_default/counts"] = np.array([1, 3], np.int32)
-    crops = np.stack([photograph(32, 32, seed) for seed in range(4)])
-    requests["0/regions_uint8/crops"] = crops
-    requests["0/regions/crops"] = crops.astype(np.float32)
-    only_photographs = {name: value for name, value in requests.items() if "regions" not in name}
-    (ours, others), log = run_all_in_fresh_process(
-        [(exported, requests), (plain, only_photographs)]
-    )
-    assert log == (), "a server would print warnings whenever it loads or runs the folder"
-    return ours, others
-
-
-def assert_segments_alike(labels, confidence, segmenter, image, boxes) -> None:
-    scores = segmenter.scores(image, np.array(boxes, np.float32).reshape(-1, 4))
-    np.testing.assert_array_equal(labels, scores.argmax(axis=-1))
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(scores)).max(axis=-1)
-    np.testing.assert_allclose(confidence, probabilities, atol=1e-5)
-    assert labels.dtype == np.uint8 and confidence.dtype == np.float32
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_segment_is_what_the_segmenter_does(answers, network, name: str) -> None:
-    segmenter = Segmenter(network, boxes=3)
-    (height, width), boxes = CALLS[name]
-    (labels,), (confidence,) = (answers[0][f"{name}/segment/{o}"] for o in ("labels", "confidence"))
-    assert_segments_alike(labels, confidence, segmenter, photograph(height, width), boxes)
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_a_network_of_somebody_else_by_mean(answers, name: str) -> None:
-    (height, width), _ = CALLS[name]
-    labels = answers[1][f"{name}/segment/labels"]
-    assert labels.shape == (1, height, width) and labels.max() < 5
-
-
-def test_images_of_a_batch_have_boxes_of_their_own(answers, network) -> None:
-    segmenter, boxes = Segmenter(network, boxes=3), CALLS["odd"][1]
-    labels, confidence = (answers[0][f"two/serving_default/{o}"] for o in ("labels", "confidence"))
-    for index, chosen in enumerate([boxes[:1], boxes[::-1][:3]]):
-        image = photograph(45, 71, seed=1 + index)
-        assert_segments_alike(labels[index], confidence[index], segmenter, image, chosen)
-
-
-def test_regions_are_what_the_network_says(answers, network) -> None:
-    crops = np.stack([photograph(32, 32, seed) for seed in range(4)])
-    expected = network.predict_on_batch(crops)
-    for name in ("regions", "regions_uint8"):
-        np.testing.assert_allclose(answers[0][f"0/{name}/scores"], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_signatures_have_names_and_the_batch_first(exported) -> None:
@@ -167,41 +76,6 @@ def test_versions_count_up(tmp_path) -> None:
     assert folder == tmp_path / "8" == newest_version(tmp_path) == newest_version(folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["7", "8", "notes"]
     assert read_metadata(folder).class_names is None
-
-
-@pytest.mark.parametrize("limit", ["memory", "disk"])
-def test_very_large_images_are_combined_on_a_smaller_canvas(network, monkeypatch, limit) -> None:
-    for module in (combiner, graph):
-        monkeypatch.setattr(module, "MAX_SCORES", 2000 if limit == "memory" else 2**26)
-        monkeypatch.setattr(module, "_SCORES_IN_STRIP", 700)
-    segmenter, boxes = Segmenter(network, boxes=3), np.array(CALLS["odd"][1], np.float32)
-    segment, _ = signatures(segmenter)["segment"]
-    image = photograph(45, 71)
-    outputs = tf.function(segment)(image[None], boxes[None], np.array([4], np.int32))
-    labels = outputs["labels"][0].numpy()
-    assert_segments_alike(labels, outputs["confidence"][0].numpy(), segmenter, image, boxes)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (375, 500), (8000, 10000), (1, 10**8), (10**8, 1)])
-@pytest.mark.parametrize("num_classes", [2, 21, 255])
-def test_the_canvas_is_the_segmenters(size: tuple[int, int], num_classes: int) -> None:
-    rows, columns = graph.canvas_size(*map(tf.constant, size), num_classes)
-    assert (int(rows), int(columns)) == combiner.canvas_size(*size, num_classes)
-
-
-@pytest.mark.parametrize(
-    ("boxes", "count", "message"),
-    [
-        ([[0, 0, 8, 8]], 2, "`counts` must be between 0 and the number of boxes"),
-        ([[0, 0, 8, 8]], -1, "`counts` must be between 0 and the number of boxes"),
-        ([[0, 0, np.nan, 8]], 1, "`boxes` must be finite"),
-    ],
-)
-def test_what_a_request_does_wrong_is_told(boxes, count: int, message: str) -> None:
-    segment, _ = signatures(Segmenter(plain_network()))["segment"]
-    inputs = photograph(20, 20)[None], np.array([boxes], np.float32), np.array([count], np.int32)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        tf.function(segment)(*inputs)
 
 
 class PythonInside(keras.layers.Layer):

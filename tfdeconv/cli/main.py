@@ -92,6 +92,7 @@ def _start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_logical_devices()
+        tf.get_logger().setLevel("ERROR")
     finally:
         os.dup2(kept, 2)
         os.close(kept)

@@ -79,8 +79,9 @@ def export_saved_model(
     Example:
 
     >>> import tempfile
-    >>> from tfdeconv.models import DeconvNet
-    >>> model = DeconvNet(2, (32, 32, 3), width=1 / 32, class_names=("ground", "tree"))
+    >>> from tfdeconv.layers import Scores
+    >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Scores(("ground", "tree"))]
+    >>> model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
     >>> folder = export_saved_model(model, tempfile.mkdtemp())
     >>> folder.name, read_metadata(folder).class_names
     ('1', ['ground', 'tree'])

@@ -78,8 +78,8 @@ def verify(
 
     >>> import tempfile
     >>> from tfdeconv.export import export_saved_model
-    >>> from tfdeconv.models import DeconvNet
-    >>> model = DeconvNet(2, (32, 32, 3), width=1 / 32)
+    >>> convolution = keras.layers.Conv2D(2, 3, padding="same")
+    >>> model = keras.Sequential([keras.Input((16, 16, 3)), convolution])
     >>> folder = export_saved_model(model, tempfile.mkdtemp())
     >>> verify(folder, model).agrees
     True

@@ -1,0 +1,32 @@
+"""What test_conformance.py runs in a fresh process: opens every saved golden and runs it.
+
+python -m tests.conformance_process FOLDER NAME...; outputs go to FOLDER/fresh.npz.
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+
+import tfdeconv
+import tfdeconv.metrics
+import tfdeconv.training.losses
+
+
+def main(folder: str, *names: str) -> None:
+    outputs = {}
+    for name in names:
+        model = tfdeconv.load_model(f"{folder}/{name}.keras")
+        results = model.predict(np.load(f"{folder}/{name}.npy"), verbose=0)
+        for index, value in enumerate(keras.tree.flatten(results)):
+            outputs[f"{name}/{index}"] = value
+    np.savez(f"{folder}/fresh.npz", **outputs)
+    compiled = tfdeconv.load_model(f"{folder}/compiled.keras", compile=True)
+    images, labels = np.load(f"{folder}/deconvnet.npy"), np.load(f"{folder}/labels.npy")
+    measured = compiled.evaluate(images, labels, verbose=0, return_dict=True)
+    print(json.dumps({"measured": measured, "class_names": tfdeconv.class_names(compiled)}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
