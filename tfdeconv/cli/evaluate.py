@@ -34,6 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
     """Adds how a model is to be used: for `evaluate` and `segment`."""
+    add_combination(parser)
+    parser.add_argument(
+        "--proposals",
+        metavar="edges|grid|FILE",
+        default=argparse.SUPPRESS,
+        help="where boxes come from: searched for in the image (default), a grid, or a file "
+        "written by `tfdeconv propose`",
+    )
+
+
+def add_combination(parser: argparse.ArgumentParser) -> None:
+    """Adds how many boxes are used and how their scores become one: for `export`, too."""
     parser.add_argument(
         "--boxes",
         metavar="N",
@@ -46,13 +58,6 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         choices=("max", "mean"),
         default=argparse.SUPPRESS,
         help="how the scores of overlapping regions become one (default max)",
-    )
-    parser.add_argument(
-        "--proposals",
-        metavar="edges|grid|FILE",
-        default=argparse.SUPPRESS,
-        help="where boxes come from: searched for in the image (default), a grid, or a file "
-        "written by `tfdeconv propose`",
     )
 
 

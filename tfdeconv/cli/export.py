@@ -8,6 +8,8 @@ confidence) and `regions` (crops to scores), and needs neither Python nor Keras 
 
 import argparse
 
+from tfdeconv.cli.evaluate import add_combination
+
 HELP = "write a SavedModel that a model server can load"
 
 
@@ -15,19 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults live in `export_saved_model`."""
     parser.add_argument("model", metavar="MODEL", help="a .keras file or a run folder")
     parser.add_argument("out", metavar="OUT", help="folder of versions; a new one is added")
-    parser.add_argument(
-        "--boxes",
-        metavar="N",
-        type=_count,
-        default=argparse.SUPPRESS,
-        help="the most boxes of an image to use (default 50)",
-    )
-    parser.add_argument(
-        "--aggregate",
-        choices=("max", "mean"),
-        default=argparse.SUPPRESS,
-        help="how the scores of overlapping regions become one (default max)",
-    )
+    add_combination(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,10 +28,3 @@ def run(args: argparse.Namespace) -> None:
     chosen = {name: getattr(args, name) for name in ("boxes", "aggregate") if hasattr(args, name)}
     folder = export_saved_model(load_model(args.model), args.out, **chosen)
     print(f"{folder}: to check it, tfdeconv verify {folder} {args.model}")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, not {text}")
-    return number

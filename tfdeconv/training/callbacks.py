@@ -52,14 +52,13 @@ class Keeper(keras.callbacks.Callback):
         if not math.isfinite(loss):
             self._diverge(f"loss={loss}")
         if self._stop_asked:
+            self._check_weights()
             self._save()
             self._stop()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Saves the best and the last model and writes the logs."""
-        # A loss is that of the weights before the step; a finite one may have ruined them.
-        if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
-            self._diverge("weights that are not")
+        self._check_weights()
         row = {"step": self.state["step"], **{name: float(v) for name, v in (logs or {}).items()}}
         self.state["history"].append(row)
         score = row.get(MONITOR, float(self.state["step"]))
@@ -88,6 +87,11 @@ class Keeper(keras.callbacks.Callback):
             f"Training was interrupted at step {self.state['step']} of {self.total}; its state is "
             f"saved in `{self.run.last}`. Give the same command with --resume to go on."
         )
+
+    def _check_weights(self) -> None:
+        # A loss is that of the weights before the step; a finite one may have ruined them.
+        if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
+            self._diverge("weights that are not")
 
     def _diverge(self, what: str) -> NoReturn:
         self.restore_handlers()
