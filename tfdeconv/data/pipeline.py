@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfdeconv.data import crops, decode
 from tfdeconv.data.augment import centre_crop, random_crop_and_mirror
 from tfdeconv.data.schedule import MAX_VISIT, Schedule, plan
+from tfdeconv.data.steady import PARALLEL_CALLS, steady
 from tfdeconv.data.voc import Split
 from tfdeconv.data.windows import Windows
 
@@ -88,7 +89,7 @@ def training_dataset(
     orders = tf.data.Dataset.from_tensor_slices(rows.order.reshape(-1, batch_size)).batch(per_block)
     batches = tf.data.Dataset.zip(blocks, orders).prefetch(1).flat_map(_reorder)
     batches = batches.skip(first_step - first_block * per_block)
-    return _finish(batches, steps - first_step)
+    return steady(batches, steps - first_step)
 
 
 def validation_dataset(
@@ -115,7 +116,7 @@ def validation_dataset(
     produced = _produce(
         split, windows, rows, input_size, lambda image, labels, row: (image, labels)
     )
-    return _finish(produced.rebatch(batch_size), -(-len(windows) // batch_size))
+    return steady(produced.rebatch(batch_size), -(-len(windows) // batch_size))
 
 
 def images_dataset(split: Split) -> tf.data.Dataset:
@@ -129,17 +130,12 @@ def images_dataset(split: Split) -> tf.data.Dataset:
         uint8.
     """
     files = tf.data.Dataset.from_tensor_slices((list(split.ids), *_paths(split)[:2]))
-    return files.map(
+    read = files.map(
         lambda image_id, image, labels: (image_id, *decode.read_labelled(image, labels)),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
-    ).prefetch(tf.data.AUTOTUNE)
-
-
-def _finish(batches: tf.data.Dataset, number: int) -> tf.data.Dataset:
-    # Keras shows progress and ends epochs by the number of batches.
-    counted = batches.apply(tf.data.experimental.assert_cardinality(number))
-    return counted.prefetch(tf.data.AUTOTUNE)
+    )
+    return steady(read)
 
 
 def _batches_per_block(count: int, batch_size: int, input_size: int) -> int:
@@ -187,7 +183,7 @@ def _produce(
     # There is no Python control flow to convert, and converting takes more than a second.
     graph = tf.autograph.experimental.do_not_convert(visit)
     return tf.data.Dataset.from_tensor_slices(visits).map(
-        graph, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        graph, num_parallel_calls=PARALLEL_CALLS, deterministic=True
     )
 
 
