@@ -40,7 +40,9 @@ def test_wrong_usage_is_exit_status_2():
         (["propose", "missing.jpg", "--out", "p.npz"], "missing.jpg"),
         (["segment", "missing.keras", "missing.jpg", "--out", "out"], "missing"),
         (["train", "stage1", "missing", "--out", "run"], "`missing` must be a data set"),
+        (["train", "fcn8s", "missing", "--out", "run"], "`missing` must be a data set"),
         (["verify", "missing", "missing.keras"], "missing"),
+        (["visualize", "missing.keras", "missing.jpg", "--out", "x.png"], "missing.jpg"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_status_1(words, message, tmp_path):

@@ -1,4 +1,4 @@
-"""Promises that every public layer, network, loss and metric keeps; a new one must join GOLDENS.
+"""Promises that every public layer, network, loss and metric keeps; a new one joins goldens.py.
 
 Saved as `.keras`, opened in a fresh process without `custom_objects`, it gives the same; exported
 as a SavedModel, it gives the same in a process without tfdeconv, Keras and TensorFlow's Python. All
@@ -8,7 +8,6 @@ goldens share one process of each kind, since starting one takes seconds.
 import importlib
 import inspect
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,67 +15,10 @@ import keras
 import numpy as np
 import pytest
 
+from tests.goldens import CLASSES, GOLDENS, LAYERS, LOSSES_AND_METRICS, NETWORKS, Golden
 from tests.helpers import run_python
 from tfdeconv import layers, models
 from tfdeconv.export.fresh_process import run_all_in_fresh_process
-from tfdeconv.metrics import MeanIoU
-from tfdeconv.training.losses import CrossEntropy
-
-CLASSES = ("ground", "tree", "sky")
-
-
-class Golden(NamedTuple):
-    """A small model made of a public name, and an input for it."""
-
-    build: Callable[[], keras.Model]
-    shape: tuple[int, ...]
-    dtype: str = "float32"
-
-
-def layer_model(
-    shape: tuple[int, ...], apply: Callable[[Any], Any], dtype: str = "float32"
-) -> keras.Model:
-    inputs = keras.Input(shape, name="x", dtype=dtype)
-    return keras.Model(inputs, apply(inputs))
-
-
-def deconvolve(x: Any) -> Any:
-    return keras.layers.Conv2DTranspose(4, 3, kernel_initializer=layers.Bilinear(noise=0.5))(x)
-
-
-def unpool(x: Any) -> Any:
-    pooled, argmax = layers.MaxPoolWithArgmax((3, 2))(x)
-    return layers.Unpool((3, 2))(pooled, argmax, x)
-
-
-def deconvnet(**options: Any) -> keras.Model:
-    return models.DeconvNet(3, (32, 64, 3), width=1 / 32, class_names=CLASSES, **options)
-
-
-LAYERS = {
-    "BatchNormalization": Golden(
-        lambda: layer_model((4, 5, 3), layers.BatchNormalization(epsilon=0.5)), (2, 4, 5, 3)
-    ),
-    "Bilinear": Golden(lambda: layer_model((4, 5, 3), deconvolve), (2, 4, 5, 3)),
-    "MaxPoolWithArgmax": Golden(
-        lambda: layer_model((5, 7, 2), layers.MaxPoolWithArgmax((3, 2))), (2, 5, 7, 2)
-    ),
-    "Preprocess": Golden(
-        lambda: layer_model((4, 5, 3), layers.Preprocess(), "uint8"), (2, 4, 5, 3), "uint8"
-    ),
-    "RequireSize": Golden(
-        lambda: layer_model((None, None, 3), layers.RequireSize(4, (4, 8))), (2, 8, 12, 3)
-    ),
-    "Scores": Golden(lambda: layer_model((4, 5, 3), layers.Scores(CLASSES)), (2, 4, 5, 3)),
-    "Unpool": Golden(lambda: layer_model((5, 7, 2), unpool), (2, 5, 7, 2)),
-}
-NETWORKS = {"deconvnet": Golden(deconvnet, (2, 32, 64, 3))}
-# Compiled into a network: what `--resume` opens again.
-LOSSES_AND_METRICS: dict[str, Callable[[], Any]] = {
-    "CrossEntropy": lambda: CrossEntropy(ignore_label=7, name="loss_of_mine"),
-    "MeanIoU": lambda: MeanIoU(3, ignore_label=7, name="iou_of_mine"),
-}
-GOLDENS = LAYERS | NETWORKS
 
 
 class Results(NamedTuple):
@@ -188,7 +130,7 @@ def test_every_public_name_is_among_the_goldens() -> None:
     missing |= set(models.list_models()) - set(NETWORKS)
     missing |= public("tfdeconv.metrics", keras.Metric) - set(LOSSES_AND_METRICS)
     missing |= public("tfdeconv.training.losses", keras.Loss) - set(LOSSES_AND_METRICS)
-    assert not missing, f"add {sorted(missing)} to the goldens of tests/test_conformance.py"
+    assert not missing, f"add {sorted(missing)} to tests/goldens.py"
 
 
 def test_the_search_for_public_names_finds_all() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from tfdeconv.version import __version__
 
 _PUBLIC = {
+    "DenseCRF": "tfdeconv.crf",
     "Segmenter": "tfdeconv.inference.segmenter",
     "UserError": "tfdeconv.errors",
     "class_names": "tfdeconv.models",
@@ -21,6 +22,7 @@ _PUBLIC = {
 }
 _PACKAGES = (
     "boxes",
+    "crf",
     "data",
     "export",
     "images",
@@ -32,6 +34,7 @@ _PACKAGES = (
     "proposals",
     "training",
     "visual",
+    "weights",
 )
 
 __all__ = ["__version__", *_PUBLIC, *_PACKAGES]

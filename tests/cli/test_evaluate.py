@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.inference.networks import colour_network, painted
+from tests.inference.networks import colour_network, open_network, painted
 from tfdeconv import boxes, images, labels
 from tfdeconv.cli import evaluate
+from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
+from tfdeconv.inference.segmenter import Segmenter
 
 
 def parse(*words) -> argparse.Namespace:
@@ -63,6 +65,34 @@ def test_proposals_from_a_file(files, tmp_path, capsys) -> None:
         evaluate.run(parse(model, data, "--proposals", tmp_path / "missing.npz"))
 
 
+@pytest.mark.parametrize("mode", ["mean", "product"])
+def test_a_second_model_is_combined_with_the_first(files, mode, tmp_path, capsys) -> None:
+    model, data = files
+    open_network().save(tmp_path / "second.keras")
+    words = ("--boxes", 0, "--ensemble", tmp_path / "second.keras", "--ensemble-mode", mode)
+    evaluate.run(parse(model, data, *words, "--out", tmp_path / "out"))
+    assert "2 images" in capsys.readouterr().out
+    segmenter = Segmenter(model, boxes=0, ensemble=open_network(), ensemble_mode=mode)
+    expected = segmenter.segment(painted(20, 25)[0])
+    np.testing.assert_array_equal(images.read_labels(tmp_path / "out" / "b.png"), expected)
+    with pytest.raises(UserError, match="--ensemble-mode must come with --ensemble"):
+        evaluate.run(parse(model, data, "--ensemble-mode", mode))
+
+
+def test_crf_refines_the_labels(files, tmp_path) -> None:
+    model, data = files
+    evaluate.run(parse(model, data, "--boxes", 0, "--crf", "--images", 1, "--out", tmp_path))
+    expected = Segmenter(model, boxes=0, crf=DenseCRF()).segment(painted(30, 44)[0])
+    np.testing.assert_array_equal(images.read_labels(tmp_path / "a.png"), expected)
+    assert np.any(expected != Segmenter(model, boxes=0).segment(painted(30, 44)[0]))
+
+
+def test_a_network_for_any_size_alone(files, tmp_path, capsys) -> None:
+    open_network().save(tmp_path / "open.keras")
+    evaluate.run(parse(tmp_path / "open.keras", files[1]))
+    assert "mean IoU 1.0000, 2 images" in capsys.readouterr().out
+
+
 def test_defaults_are_the_library_s(files, monkeypatch, capsys) -> None:
     model, data = files
     seen = {}
@@ -88,7 +118,14 @@ def test_defaults_are_the_library_s(files, monkeypatch, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--boxes", "-1"), ("--images", "0"), ("--aggregate", "sum"), ("--boxes", "x")]
+    "words",
+    [
+        ("--boxes", "-1"),
+        ("--images", "0"),
+        ("--aggregate", "sum"),
+        ("--boxes", "x"),
+        ("--ensemble-mode", "max"),
+    ],
 )
 def test_wrong_usage(words, capsys) -> None:
     with pytest.raises(SystemExit, match="2"):

@@ -104,7 +104,7 @@ def test_very_large_images_are_combined_on_a_smaller_canvas(network, monkeypatch
         monkeypatch.setattr(module, "MAX_SCORES", 2000 if limit == "canvas" else 2**26)
         monkeypatch.setattr(module, "_SCORES_IN_STRIP", 700)
     segmenter, boxes = Segmenter(network, boxes=3), np.array(CALLS["odd"][1], np.float32)
-    segment, _ = signatures(segmenter)["segment"]
+    segment, _ = signatures(segmenter, segmenter.input_size)["segment"]
     image = photograph(45, 71)
     outputs = tf.function(segment)(image[None], boxes[None], np.array([4], np.int32))
     labels = outputs["labels"][0].numpy()
@@ -127,7 +127,8 @@ def test_the_canvas_is_the_segmenters(size: tuple[int, int], num_classes: int) -
     ],
 )
 def test_what_a_request_does_wrong_is_told(boxes, count: int, message: str) -> None:
-    segment, _ = signatures(Segmenter(plain_network()))["segment"]
+    segmenter = Segmenter(plain_network())
+    segment, _ = signatures(segmenter, segmenter.input_size)["segment"]
     inputs = photograph(20, 20)[None], np.array([boxes], np.float32), np.array([count], np.int32)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         tf.function(segment)(*inputs)

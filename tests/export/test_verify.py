@@ -64,7 +64,8 @@ def test_half_precision_agrees_within_its_bound(policy: str, build, tmp_path) ->
     verification = verify(export_saved_model(model, tmp_path), model)
     assert verification.bound == 2e-2
     assert verification.agrees, str(verification)
-    assert verification.log == ()
+    # Where a processor lacks float16, TensorFlow says that it computes another way.
+    assert [line for line in verification.log if "supports DT_HALF only" not in line] == []
 
 
 def test_what_cannot_be_verified_is_told(exported, tmp_path) -> None:

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfdeconv.layers import Scores
+from tfdeconv.layers import RequireSize, Scores
 
 # Background, red, green: the class whose colour is strongest, background where none is above half.
 COLOURS = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)
@@ -20,6 +20,16 @@ def colour_network(
     kernel[0, 0, [0, 1], [1, 2]] = 2 / 255
     convolution.set_weights([kernel, np.array([0, -1, -1], np.float32)])
     return keras.Model(inputs, outputs)
+
+
+def open_network(multiple: int | None = None) -> keras.Model:
+    """The network of colours for every size, or for multiples of a number only."""
+    inputs = keras.Input((None, None, 3))
+    x = inputs if multiple is None else RequireSize(multiple, (2 * multiple, multiple))(inputs)
+    fixed = colour_network()
+    for layer in fixed.layers[1:]:
+        x = layer(x)
+    return keras.Model(inputs, x)
 
 
 def painted(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -29,9 +29,10 @@ def aggregate(
 ) -> np.ndarray:
     """What `tfdeconv.inference.aggregate.aggregate` computes."""
     at_pixel: dict[tuple[int, int], list[np.ndarray]] = {}
-    for scores_of_region, (top, left, bottom, right) in zip(
-        scores.astype(np.float64), regions.tolist(), strict=True
-    ):
+    scores = scores.astype(np.float64)
+    if mode != "release":
+        scores = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+    for scores_of_region, (top, left, bottom, right) in zip(scores, regions.tolist(), strict=True):
         rows, columns = scores_of_region.shape[:2]
         for y in covered(top, bottom, height):
             for x in covered(left, right, width):
@@ -42,5 +43,6 @@ def aggregate(
                 at_pixel.setdefault((y, x), []).append(value)
     result = np.zeros((height, width, scores.shape[-1]))
     for (y, x), values in at_pixel.items():
-        result[y, x] = np.max(values, axis=0) if mode == "max" else np.mean(values, axis=0)
+        combined = np.mean(values, axis=0) if mode == "mean" else np.max(values, axis=0)
+        result[y, x] = np.maximum(combined, 0) if mode == "release" else combined
     return result

@@ -44,6 +44,13 @@ def test_void_pixels_have_no_gradient_and_the_rest_share_one():
     assert gradient.tolist() == [[[[-0.25, 0.25], [0.0, 0.0], [0.25, -0.25]]]]
 
 
+def test_the_sum_is_the_mean_times_the_pixels_that_count():
+    labels = np.array([[[0, 255, 1], [2, 2, 255]]], "uint8")
+    scores = np.random.default_rng(0).normal(0, 3, (1, 2, 3, 3)).astype("float32")
+    total = float(CrossEntropy(normalise=False)(labels, scores))
+    assert total == pytest.approx(4 * by_loops(labels, scores), rel=1e-5)
+
+
 def test_nothing_but_void_is_loss_zero():
     scores = tf.Variable(tf.ones((2, 2, 2, 3)))
     with tf.GradientTape() as tape:
@@ -57,5 +64,6 @@ def test_scores_that_overflow_half_precision_stay_finite():
 
 
 def test_survives_serialisation():
-    loss = keras.losses.deserialize(keras.losses.serialize(CrossEntropy(ignore_label=7)))
-    assert isinstance(loss, CrossEntropy) and loss.ignore_label == 7
+    loss = CrossEntropy(ignore_label=7, normalise=False)
+    loss = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert isinstance(loss, CrossEntropy) and loss.ignore_label == 7 and not loss.normalise

@@ -5,6 +5,7 @@ over all pixels of the split at the images' own resolution, without those labell
 
   tfdeconv evaluate runs/stage2 DATA
   tfdeconv evaluate runs/stage2 DATA --boxes 20 --aggregate mean --json result.json --out predicted
+  tfdeconv evaluate runs/stage2 DATA --ensemble runs/fcn8s
 """
 
 from __future__ import annotations
@@ -35,6 +36,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_choices(parser: argparse.ArgumentParser) -> None:
     """Adds how a model is to be used: for `evaluate` and `segment`."""
     add_combination(parser)
+    add_proposals(parser)
+    parser.add_argument(
+        "--ensemble",
+        metavar="MODEL2",
+        default=argparse.SUPPRESS,
+        help="a second model for the same classes, such as an FCN, to be combined with the first",
+    )
+    parser.add_argument(
+        "--ensemble-mode",
+        choices=("mean", "product"),
+        default=argparse.SUPPRESS,
+        help="mean of probabilities (default), as the paper has it, or product of scores, as its "
+        "release does",
+    )
+    parser.add_argument(
+        "--crf",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="refine the labels to the edges of the image with a fully connected CRF",
+    )
+
+
+def add_proposals(parser: argparse.ArgumentParser) -> None:
+    """Adds where boxes come from: for `visualize`, too."""
     parser.add_argument(
         "--proposals",
         metavar="edges|grid|FILE",
@@ -55,7 +80,7 @@ def add_combination(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--aggregate",
-        choices=("max", "mean"),
+        choices=("max", "mean", "release"),
         default=argparse.SUPPRESS,
         help="how the scores of overlapping regions become one (default max)",
     )
@@ -88,10 +113,19 @@ def open_segmenter(
 ) -> tuple[Segmenter, Mapping[str, Proposals] | None]:
     """Opens the model with the choices made, and the proposals when they come from a file."""
     from tfdeconv import boxes
+    from tfdeconv.crf import DenseCRF
+    from tfdeconv.errors import UserError
     from tfdeconv.inference.segmenter import PROPOSALS, Segmenter
 
-    names = ("boxes", "aggregate", "proposals")
+    names = ("boxes", "aggregate", "proposals", "ensemble", "ensemble_mode")
     chosen = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    if "ensemble_mode" in chosen and "ensemble" not in chosen:
+        raise UserError(
+            "--ensemble-mode must come with --ensemble. Received: "
+            f"--ensemble-mode {chosen['ensemble_mode']} alone. Add --ensemble MODEL2."
+        )
+    if hasattr(args, "crf"):
+        chosen["crf"] = DenseCRF()
     found = None
     if chosen.get("proposals", PROPOSALS[0]) not in PROPOSALS:
         found = boxes.load(chosen.pop("proposals"))

@@ -14,8 +14,32 @@ from tfdeconv.errors import UserError
 from tfdeconv.version import __version__
 
 # In the order of use, which is also the order of `--help`.
-COMMANDS = ("demo", "draw", "check", "propose", "train", "evaluate", "segment", "export", "verify")
-ON_TENSORFLOW = ("demo", "check", "train", "evaluate", "segment", "export", "verify")
+COMMANDS = (
+    "demo",
+    "draw",
+    "check",
+    "propose",
+    "train",
+    "recalibrate",
+    "import-caffe",
+    "evaluate",
+    "segment",
+    "visualize",
+    "export",
+    "verify",
+)
+ON_TENSORFLOW = (
+    "demo",
+    "check",
+    "train",
+    "recalibrate",
+    "import-caffe",
+    "evaluate",
+    "segment",
+    "visualize",
+    "export",
+    "verify",
+)
 
 EPILOG = """\
 Start with `tfdeconv demo`, or on data of your own (PASCAL VOC layout):
@@ -64,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", dest="command", required=True
     )
     for name in COMMANDS:
-        module = importlib.import_module(f"tfdeconv.cli.{name}")
+        module = importlib.import_module(f"tfdeconv.cli.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=module.HELP,

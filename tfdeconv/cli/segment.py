@@ -5,6 +5,7 @@ colours of PASCAL VOC; --overlay adds DIR/<name>_overlay.jpg to look at. A photo
 read is named, and the others are segmented all the same.
 
   tfdeconv segment runs/stage2 photo.jpg holiday/ --out segmented --overlay
+  tfdeconv segment runs/stage2 photo.jpg --out segmented --ensemble runs/fcn8s
 """
 
 from __future__ import annotations

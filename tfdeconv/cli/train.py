@@ -1,36 +1,45 @@
-"""Train one of the two stages of DeconvNet and write a run folder.
+"""Train one of the two stages of DeconvNet, or an FCN, and write a run folder.
 
 Stage 1 learns from single objects in the middle of their window, stage 2 from object proposals
-with everything that is in them (section 4.2 of the paper). DATA is a folder in PASCAL VOC layout;
-stage 1 needs its SegmentationObject folder. RUN/model.keras is the best model so far, RUN/log.csv
-and RUN/tensorboard the course of the training. Ctrl-C saves the state; the same command with
---resume goes on.
+with everything that is in them (section 4.2 of the paper). FCN-8s, 16s and 32s learn from whole
+images, for the ensemble; they take the encoder of --init, a DeconvNet or a coarser FCN. DATA is a
+folder in PASCAL VOC layout; stage 1 needs its SegmentationObject folder. RUN/model.keras is the
+best model so far, RUN/log.csv and RUN/tensorboard the course of the training. Ctrl-C saves the
+state; the same command with --resume goes on.
 
   tfdeconv train stage1 DATA --out runs/stage1
   tfdeconv propose DATA --out proposals.npz
   tfdeconv train stage2 DATA --out runs/stage2 --init runs/stage1 --proposals proposals.npz
+  tfdeconv train fcn8s DATA --out runs/fcn8s --init runs/stage2
 """
 
 import argparse
 
-HELP = "train stage 1 (single objects) or stage 2 (object proposals)"
+HELP = "train stage 1 (single objects), stage 2 (object proposals) or an FCN (whole images)"
+# As in `tfdeconv.training.stages`, which would load Keras.
+STAGES = ("stage1", "stage2", "fcn8s", "fcn16s", "fcn32s")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `tfdeconv train`."""
-    parser.add_argument("stage", choices=("stage1", "stage2"), metavar="stage1|stage2")
+    parser.add_argument("stage", choices=STAGES, metavar="|".join(STAGES))
     parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
     parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
-    parser.add_argument("--init", metavar="MODEL", help="run folder or .keras file to start from")
+    parser.add_argument(
+        "--init",
+        metavar="MODEL",
+        help="run folder, .keras file or .caffemodel to start from, or imagenet for VGG-16",
+    )
     parser.add_argument("--proposals", metavar="FILE", help="made by `tfdeconv propose`; stage 2")
     parser.add_argument(
         "--recipe",
         metavar="NAME",
-        help="small: a narrow network, minutes on a CPU (default); paper: the paper's numbers",
+        help="small: a narrow network, minutes on a CPU (default); paper: the paper's numbers; "
+        "release: what its code did",
     )
     parser.add_argument("--width", type=float, metavar="W", help="factor on the channels; paper: 1")
     parser.add_argument(
-        "--input-size", type=int, metavar="S", help="side of the windows, times 32; paper: 224"
+        "--input-size", type=int, metavar="S", help="side of the windows; paper: 224, FCN: 500"
     )
     parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps")
     parser.add_argument("--batch-size", type=int, metavar="N", help="windows of a forward pass")

@@ -32,7 +32,7 @@ class Metadata(NamedTuple):
         num_classes: number of classes, the background included.
         class_names: their names in the order of the labels, or None where the model has none.
         boxes: the most boxes of an image that `segment` uses.
-        aggregate: "max" or "mean", how `segment` joins the scores of overlapping regions.
+        aggregate: "max", "mean" or "release", how `segment` joins the scores of regions.
         versions: package -> version that wrote the folder.
     """
 
@@ -66,7 +66,7 @@ def export_saved_model(
             height and width.
         directory: Folder of versions. The next free number becomes the new version, beginning at 1.
         boxes: The most boxes of an image to use, as in `Segmenter`.
-        aggregate: "max" or "mean", how the scores of overlapping regions become one.
+        aggregate: "max", "mean" or "release", how the scores of overlapping regions become one.
 
     Returns:
         The folder of the new version.
@@ -92,14 +92,20 @@ def export_saved_model(
             f"{keras.config.backend()}. Set KERAS_BACKEND=tensorflow."
         )
     segmenter = Segmenter(model, boxes=boxes, aggregate=aggregate)
+    input_size = segmenter.input_size
+    if input_size is None:
+        raise UserError(
+            "`model` must be built for one square size to be exported. Received: inputs "
+            f"{model.input_shape}. Build it with an input_shape of (size, size, 3)."
+        )
     # Without `archive.track(model)`, which stores every weight twice (Keras 3.15): as Keras's
     # variable and as TensorFlow's.
     archive = keras.export.ExportArchive()
-    for name, (function, inputs) in signatures(segmenter).items():
+    for name, (function, inputs) in signatures(segmenter, input_size).items():
         _refuse_python(archive.add_endpoint(name, function, inputs), model)
     names = class_names(model)
     metadata = Metadata(
-        input_size=segmenter.input_size,
+        input_size=input_size,
         num_classes=segmenter.num_classes,
         class_names=None if names is None else list(names),
         boxes=boxes,

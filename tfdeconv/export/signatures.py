@@ -18,21 +18,21 @@ Graph = Callable[..., dict[str, tf.Tensor]]
 SEGMENT, REGIONS, REGIONS_UINT8 = "segment", "regions", "regions_uint8"
 
 
-def signatures(segmenter: Segmenter) -> dict[str, tuple[Graph, list[tf.TensorSpec]]]:
+def signatures(segmenter: Segmenter, size: int) -> dict[str, tuple[Graph, list[tf.TensorSpec]]]:
     """Returns the signatures of an exported model: name -> function and its named inputs.
 
     Args:
         segmenter: Gives the network, the number of boxes and the way to combine scores; its own
             search for boxes has no part in the graph.
+        size: side of the network's input in pixels.
     """
-    size = segmenter.input_size
-    network = _network(segmenter)
+    network = _network(segmenter, size)
 
     def segment(images: tf.Tensor, boxes: tf.Tensor, counts: tf.Tensor) -> dict[str, tf.Tensor]:
         check = _check_counts(boxes, counts)
         with tf.control_dependencies(check):
             labels, confidence = tf.map_fn(
-                lambda one: _segment_image(segmenter, network, *one),
+                lambda one: _segment_image(segmenter, network, size, *one),
                 (images, boxes, tf.identity(counts)),
                 fn_output_signature=(
                     tf.TensorSpec((None, None), tf.uint8),
@@ -58,9 +58,7 @@ def signatures(segmenter: Segmenter) -> dict[str, tuple[Graph, list[tf.TensorSpe
     }
 
 
-def _network(segmenter: Segmenter) -> Callable[[tf.Tensor], tf.Tensor]:
-    size = segmenter.input_size
-
+def _network(segmenter: Segmenter, size: int) -> Callable[[tf.Tensor], tf.Tensor]:
     # One function that all signatures call: the network stands once in the file.
     @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)])
     def network(crops: tf.Tensor) -> tf.Tensor:
@@ -79,15 +77,16 @@ def _check_counts(boxes: tf.Tensor, counts: tf.Tensor) -> list[tf.Operation]:
 def _segment_image(
     segmenter: Segmenter,
     network: Callable[[tf.Tensor], tf.Tensor],
+    size: int,
     image: tf.Tensor,
     boxes: tf.Tensor,
     count: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     height, width = tf.shape(image)[0], tf.shape(image)[1]
-    regions = choose_regions(boxes[:count], height, width, segmenter.boxes, segmenter.input_size)
+    regions = choose_regions(boxes[:count], height, width, segmenter.boxes, size)
 
     def region_scores(batch: tf.Tensor) -> tf.Tensor:
-        return network(crop_images(image, batch, segmenter.input_size))
+        return network(crop_images(image, batch, size))
 
     scores = combine_scores(segmenter, region_scores, regions, height, width)
     return label_pixels(scores, height, width)

@@ -96,6 +96,10 @@ class Combiner:
         """
         return self._add(canvas, scores, regions, height, width)
 
+    def result(self, canvas: Canvas) -> tf.Tensor:
+        """Returns the combined scores of a canvas: `(rows, columns, classes)` float32."""
+        return self._finish(canvas)
+
     def scores(self, canvas: Canvas, height: int, width: int) -> np.ndarray:
         """Returns the combined scores of the image: `(height, width, classes)` float32."""
         scores = np.empty((height, width, self.num_classes), np.float32)
@@ -111,7 +115,7 @@ class Combiner:
         return labels
 
     def _strips(self, canvas: Canvas, height: int, width: int) -> Iterator[tuple[slice, tf.Tensor]]:
-        result = self._finish(canvas)
+        result = self.result(canvas)
         if result.shape[:2] == (height, width):
             yield slice(0, height), result
             return

@@ -18,7 +18,6 @@ from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.labels import encode_png
-from tfdeconv.models import class_names as names_of_model
 from tfdeconv.progress import track
 
 
@@ -139,7 +138,7 @@ def evaluate(
 
 
 def _check_classes(segmenter: Segmenter, split: Split) -> tuple[str, ...]:
-    names = names_of_model(segmenter.model)
+    names = segmenter.class_names
     # Names that a model brings along must be the data's: another order would be measured wrongly.
     if names not in (None, split.class_names) or segmenter.num_classes != len(split.class_names):
         raise UserError(

@@ -6,39 +6,52 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdeconv.data.crops import crop_images
-from tfdeconv.errors import UserError
+from tfdeconv.crf import DenseCRF
+from tfdeconv.inference import ensemble as ensembles
 from tfdeconv.inference.aggregate import MODES, Canvas
+from tfdeconv.inference.checks import as_scores, require_image, sizes
 from tfdeconv.inference.combiner import Combiner
-from tfdeconv.inference.regions import choose_regions
-from tfdeconv.labels import IGNORE_LABEL
-from tfdeconv.models import load_model
+from tfdeconv.inference.cutter import RegionCutter
+from tfdeconv.inference.refine import refine
+from tfdeconv.inference.whole_image import WholeImage
+from tfdeconv.models import class_names, load_model
 from tfdeconv.proposals import multi_scale_grid, propose
 
 PROPOSALS = ("edges", "grid")
 
 
 class Segmenter:
-    """Segments images of any size with a network that sees squares of one size.
+    """Segments images of any size, with one network or two.
 
-    The network sees the whole image and the squares about the best object proposals
-    (`tfdeconv.inference.regions`), and what it says of each is combined pixel by pixel
+    A network for squares of one size sees the whole image and the squares about the best object
+    proposals (`tfdeconv.inference.regions`), and what it says of each is combined pixel by pixel
     (`tfdeconv.inference.aggregate`). Memory is bounded whatever the size of the image and the
     number of boxes: where height x width x classes is above 2**26 (a photograph of 2064x1548 with
     21 classes), scores are combined on a smaller canvas and enlarged strip by strip; the network
     still sees the pixels of the image itself.
 
+    A network for images of every size, such as FCN, sees the whole image at once and no proposals
+    (`tfdeconv.inference.whole_image`); the choices of boxes and aggregation do not matter to it.
+
     Args:
-        model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)`, to scores before
-            softmax, `(batch, rows, columns, classes)` with 2 to 255 classes, or where one is saved.
+        model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
+            `(batch, None, None, 3)`, to scores before softmax, `(batch, rows, columns, classes)`
+            with 2 to 255 classes, or where one is saved.
         boxes: the most proposals to use beside the whole image; 0 for the whole image alone.
-        aggregate: `"max"` or `"mean"`.
+        aggregate: `"max"`, `"mean"` or `"release"` (`tfdeconv.inference.aggregate`).
         proposals: `"edges"` searches for boxes in the image (`tfdeconv.propose`); `"grid"` takes
-            the first of `tfdeconv.proposals.multi_scale_grid`, at most 58 beside the whole image.
+            the first of `tfdeconv.proposals.multi_scale_grid`, coarse to fine: some 9 with half the
+            longer side of a square image, 49 with a quarter, 225 with an eighth.
         batch_size: the most regions that go through the network at a time.
+        ensemble: None or a second model for the same classes, of either kind, or where it is saved.
+        ensemble_mode: how the two become one: `"mean"` of their probabilities, as the paper has it,
+            or `"product"` of their scores, as its release does (`tfdeconv.inference.ensemble`),
+            for which they are aggregated as by `"release"`.
+        crf: refines the labels of `segment` to the edges of the image; where it has more than 2**22
+            pixels (2365x1774), it does so on a smaller one.
 
     Raises:
-        UserError: when `model` is no such network.
+        UserError: when a model is no such network, or the two have different classes.
         ValueError: when another argument is out of range.
 
     Example:
@@ -60,6 +73,9 @@ class Segmenter:
         aggregate: str = "max",
         proposals: str = "edges",
         batch_size: int = 16,
+        ensemble: keras.Model | str | os.PathLike[str] | None = None,
+        ensemble_mode: str = "mean",
+        crf: DenseCRF | None = None,
     ) -> None:
         if boxes < 0 or batch_size < 1:
             raise ValueError(
@@ -69,21 +85,33 @@ class Segmenter:
         for name, value, choices in (
             ("aggregate", aggregate, MODES),
             ("proposals", proposals, PROPOSALS),
+            ("ensemble_mode", ensemble_mode, ensembles.MODES),
         ):
             if value not in choices:
                 raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
         self.model = model if isinstance(model, keras.Model) else load_model(model)
-        self.input_size, self.num_classes = _sizes(self.model)
+        self.input_size, self.num_classes = sizes(self.model)
+        if ensemble is not None and ensemble_mode == "product":
+            aggregate = "release"
         self.boxes, self.aggregate, self.proposals = boxes, aggregate, proposals
-        # All batches alike, so that the network is compiled once, and as full as can be: 51 regions
-        # are 4 batches of 13, not 3 of 16 and one of 3.
-        self.batch_size = -(-(boxes + 1) // -(-(boxes + 1) // batch_size))
+        self.ensemble_mode, self.crf = ensemble_mode, crf
         self._combiner = Combiner(self.num_classes, aggregate)
-        size = tf.TensorSpec((), tf.int32)
-        boxes_and_size = [tf.TensorSpec((None, 4)), size, size]
-        self._choose = tf.function(self._choose_regions, input_signature=boxes_and_size)
-        batch = [tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((None, 4), tf.int32)]
-        self._crop = tf.function(self._crop_batch, input_signature=batch)
+        self.batch_size = 1
+        if self.input_size is None:
+            self._whole = WholeImage(self.model)
+        else:
+            self._cutter = RegionCutter(self.input_size, boxes, batch_size)
+            self.batch_size = self._cutter.batch_size
+        self.ensemble: Segmenter | None = None
+        if ensemble is not None:
+            self.ensemble = Segmenter(ensemble, boxes, aggregate, proposals, batch_size)
+            ensembles.require_same_classes(self.model, self.ensemble.model)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names that came with the model, or with the second one; None without any."""
+        found = class_names(self.model)
+        return self.ensemble.class_names if found is None and self.ensemble else found
 
     def segment(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Labels every pixel of an image.
@@ -100,32 +128,27 @@ class Segmenter:
             ValueError: when an argument is of another kind, or the network's scores are NaN.
         """
         canvas = self._combine(image, boxes)
+        if self.crf is not None:
+            canvas = refine(self.crf, self._combiner.result(canvas), image)
         return self._combiner.labels(canvas, *image.shape[:2])
 
     def scores(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
-        """Returns the combined scores; arguments and errors as `segment`.
+        """Returns the combined scores, before the CRF; arguments and errors as `segment`.
 
         Returns:
-            `(height, width, classes)` float32 scores before softmax: 4 bytes each, however many.
+            `(height, width, classes)` float32 scores before softmax, 4 bytes each, however many:
+            logarithms of probabilities, which are such scores, too, unless as in the release.
         """
         canvas = self._combine(image, boxes)
         return self._combiner.scores(canvas, *image.shape[:2])
 
     def regions(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the `(m, 4)` int32 regions that the network sees; arguments as `segment`."""
-        _require_image(image)
+        require_image(image)
         height, width = image.shape[:2]
-        if boxes is None and self.proposals == "edges":
-            boxes = propose(image).boxes
-        elif boxes is None:
-            boxes = multi_scale_grid(height, width)
-        boxes = np.asarray(boxes, np.float32)
-        if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.all(np.abs(boxes) < 2**29):
-            raise ValueError(
-                "`boxes` must be an (n, 4) array of finite top, left, bottom, right in pixels. "
-                f"Received: shape={boxes.shape}, {boxes}"
-            )
-        return self._choose(boxes, height, width).numpy()
+        if self.input_size is None:
+            return np.array([[0, 0, height, width]], np.int32)
+        return self._cutter.regions(self._found(image, boxes), height, width)
 
     def region_scores(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
         """Returns what the network says of one batch of regions.
@@ -137,61 +160,38 @@ class Segmenter:
         Returns:
             `(n, rows, columns, classes)` float32 scores before softmax, one map a region.
         """
-        crops = self._crop(image, regions).numpy()
-        scores = np.asarray(self.model.predict_on_batch(crops)[: len(regions)], np.float32)
-        if np.isnan(scores.max()):
-            raise UserError(
-                "The network must give numbers. Received: NaN scores. Its training went wrong, or "
-                "its numbers overflow in half precision."
-            )
-        return scores
+        crops = self._cutter.crops(image, regions)
+        return as_scores(self.model.predict_on_batch(crops)[: len(regions)])
 
     def _combine(self, image: np.ndarray, boxes: np.ndarray | None) -> Canvas:
+        if self.ensemble is None:
+            return self._see(image, boxes)
+        require_image(image)
+        if self.input_size is not None or self.ensemble.input_size is not None:
+            # Once for both.
+            boxes = self._found(image, boxes)
+        first, second = (
+            one._combiner.result(one._see(image, boxes)) for one in (self, self.ensemble)
+        )
+        combined = ensembles.combine_maps(first, second, self.ensemble_mode)
+        return Canvas(combined, tf.ones(combined.shape[:2]))
+
+    def _see(self, image: np.ndarray, boxes: np.ndarray | None) -> Canvas:
         regions = self.regions(image, boxes)
         size = image.shape[:2]
+        canvas = self._combiner.start(*size)
+        if self.input_size is None:
+            return self._combiner.add(canvas, *self._whole.scores(image), *size)
         # Once, not once a batch: a large image is copied.
         image = tf.convert_to_tensor(image)
-        canvas = self._combiner.start(*size)
         for first in range(0, len(regions), self.batch_size):
             batch = regions[first : first + self.batch_size]
             canvas = self._combiner.add(canvas, self.region_scores(image, batch), batch, *size)
         return canvas
 
-    def _choose_regions(self, boxes: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-        return choose_regions(boxes, height, width, self.boxes, self.input_size)
-
-    def _crop_batch(self, image: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
-        crops = crop_images(image, regions, self.input_size)
-        missing = self.batch_size - tf.shape(regions)[0]
-        return tf.pad(crops, [[0, missing], [0, 0], [0, 0], [0, 0]])
-
-
-def _sizes(model: keras.Model) -> tuple[int, int]:
-    try:
-        inputs, outputs = model.input_shape, model.output_shape
-    except (AttributeError, ValueError):
-        inputs = outputs = None
-    # A model with several inputs or outputs has lists or dictionaries of shapes.
-    if (
-        isinstance(inputs, tuple)
-        and isinstance(outputs, tuple)
-        and len(inputs) == len(outputs) == 4
-    ):
-        size, classes = inputs[1], outputs[3]
-        square = isinstance(size, int) and inputs[1:] == (size, size, 3)
-        if square and isinstance(classes, int) and 2 <= classes <= IGNORE_LABEL:
-            return size, classes
-    raise UserError(
-        "`model` must map RGB images of one square size, (batch, size, size, 3), to scores of 2 to "
-        f"{IGNORE_LABEL} classes, (batch, rows, columns, classes). Received: inputs {inputs}, "
-        f"outputs {outputs}. Give a segmentation network, built for one size."
-    )
-
-
-def _require_image(image: np.ndarray) -> None:
-    shape, dtype = np.shape(image), getattr(image, "dtype", None)
-    if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
-        raise ValueError(
-            "`image` must be a non-empty (height, width, 3) uint8 RGB array. Received: "
-            f"shape={shape}, dtype={dtype}. `tfdeconv.images.read_image` gives one for any file."
-        )
+    def _found(self, image: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
+        if boxes is not None:
+            return boxes
+        if self.proposals == "edges":
+            return propose(image).boxes
+        return multi_scale_grid(*image.shape[:2])

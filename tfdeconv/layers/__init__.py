@@ -2,6 +2,7 @@
 
 from tfdeconv.layers.batch_normalization import BatchNormalization
 from tfdeconv.layers.bilinear import Bilinear
+from tfdeconv.layers.crop import Crop
 from tfdeconv.layers.max_pool_with_argmax import MaxPoolWithArgmax
 from tfdeconv.layers.preprocess import Preprocess
 from tfdeconv.layers.require_size import RequireSize
@@ -11,6 +12,7 @@ from tfdeconv.layers.unpool import Unpool
 __all__ = [
     "BatchNormalization",
     "Bilinear",
+    "Crop",
     "MaxPoolWithArgmax",
     "Preprocess",
     "RequireSize",

@@ -42,7 +42,7 @@ class Bilinear(keras.initializers.Initializer):
         section 3.3; `surgery.py` of its release.
     """
 
-    def __init__(self, noise: float = 0.3, seed: int | None = None) -> None:
+    def __init__(self, noise: float = 0.03, seed: int | None = None) -> None:
         self.noise = noise
         self._random = keras.initializers.HeNormal(seed)
 

@@ -50,9 +50,11 @@ def DeconvNet(
         fc6_kernel: Side (or height and width) of the kernel of `fc6`. By default the whole last
             map, input/32, or the paper's 7 where the input is open.
         kernel_initializer: Keras initialiser of the kernels.
-        deconv_initializer: Keras initialiser of the 3x3 deconvolutions; by default
-            `tfdeconv.layers.Bilinear()`, from which training gets going several times sooner than
-            from random ones. The paper draws them from a gaussian of deviation 0.01.
+        deconv_initializer: Keras initialiser of the kernels from `fc6-deconv` to the scores. By
+            default the 3x3 deconvolutions begin as `tfdeconv.layers.Bilinear()`, from which
+            training gets going several times sooner than from random ones, and the other two by
+            `kernel_initializer`. The paper draws all from a gaussian; the release's deviation is
+            0.01.
         name: Name of the model.
 
     Returns:
@@ -76,7 +78,8 @@ def DeconvNet(
     arguments.check_classes(num_classes, class_names)
     kernel = arguments.fc6_kernel(input_shape, fc6_kernel, STRIDE)
 
-    deconv_initializer = deconv_initializer or Bilinear()
+    densify_initializer = deconv_initializer or Bilinear()
+    deconv_initializer = deconv_initializer or kernel_initializer
 
     def scaled(filters: tuple[int, ...] | int) -> list[int]:
         filters = (filters,) if isinstance(filters, int) else filters
@@ -99,15 +102,15 @@ def DeconvNet(
     # === The bottleneck, a single vector for an input of the nominal size ===
     (fc,) = scaled(FC_FILTERS)
     (opened,) = scaled(DECODER_FILTERS[-1][0])
-    x = _bottleneck(x, kernel, fc, opened, kernel_initializer)
+    x = _bottleneck(x, kernel, fc, opened, kernel_initializer, deconv_initializer)
 
     # === Deconvolution network ===
     for stage, argmax, before in reversed(switches):
         x = Unpool(2, name=f"unpool{stage}")(x, argmax, before)
-        x = deconv_stage(x, stage, scaled(DECODER_FILTERS[stage - 1]), deconv_initializer)
-    x = layers.Conv2D(num_classes, 1, kernel_initializer=kernel_initializer, name="seg-score-voc")(
-        x
-    )
+        x = deconv_stage(x, stage, scaled(DECODER_FILTERS[stage - 1]), densify_initializer)
+    x = layers.Conv2D(
+        num_classes, 1, kernel_initializer=fresh(deconv_initializer), name="seg-score-voc"
+    )(x)
     outputs = Scores(class_names, name="scores")(x)
 
     model = keras.Model(inputs, outputs, name=name)
@@ -122,11 +125,14 @@ def _bottleneck(
     fc: int,
     opened: int,
     kernel_initializer: Initializer,
+    deconv_initializer: Initializer,
 ) -> keras.KerasTensor:
-    def dense(convolution: type[layers.Layer], count: int, size: int | tuple[int, int], name: str):
-        return convolution(count, size, kernel_initializer=fresh(kernel_initializer), name=name)
+    def dense(count: int, size: int | tuple[int, int], name: str) -> layers.Layer:
+        return layers.Conv2D(count, size, kernel_initializer=fresh(kernel_initializer), name=name)
 
-    x = normalised(dense(layers.Conv2D, fc, kernel, "fc6"), x, "bnfc6", "relu6")
-    x = normalised(dense(layers.Conv2D, fc, 1, "fc7"), x, "bnfc7", "relu7")
-    deconvolution = dense(layers.Conv2DTranspose, opened, kernel, "fc6-deconv")
+    x = normalised(dense(fc, kernel, "fc6"), x, "bnfc6", "relu6")
+    x = normalised(dense(fc, 1, "fc7"), x, "bnfc7", "relu7")
+    deconvolution = layers.Conv2DTranspose(
+        opened, kernel, kernel_initializer=fresh(deconv_initializer), name="fc6-deconv"
+    )
     return normalised(deconvolution, x, "fc6-deconv-bn", "fc6-deconv-relu")

@@ -1,14 +1,21 @@
 """The networks by name, for commands."""
 
 import difflib
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.models.deconvnet import DeconvNet
+from tfdeconv.models.fcn import FCN8s, FCN16s, FCN32s
 
-_NETWORKS = {"deconvnet": DeconvNet}
+_NETWORKS: dict[str, Callable[..., keras.Model]] = {
+    "deconvnet": DeconvNet,
+    "fcn8s": FCN8s,
+    "fcn16s": FCN16s,
+    "fcn32s": FCN32s,
+}
 
 
 def list_models() -> list[str]:
@@ -17,7 +24,7 @@ def list_models() -> list[str]:
     Example:
 
     >>> list_models()
-    ['deconvnet']
+    ['deconvnet', 'fcn16s', 'fcn32s', 'fcn8s']
     """
     return sorted(_NETWORKS)
 

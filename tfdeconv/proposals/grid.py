@@ -12,7 +12,10 @@ _MOST_BOXES = 100_000
 
 
 def multi_scale_grid(
-    height: int, width: int, scales: Sequence[float] = (0.5, 0.25), overlap: float = 0.5
+    height: int,
+    width: int,
+    scales: Sequence[float] = (0.5, 0.25, 0.125),
+    overlap: float = 0.5,
 ) -> np.ndarray:
     """Lays the whole image and squares of several sizes evenly over an image.
 
@@ -20,7 +23,8 @@ def multi_scale_grid(
     where the image is narrower. Along a side of `n` pixels stand
     `1 + ceil((n - side) / (side * (1 - overlap)))` of them, the first and the last flush with the
     border, so that every pixel is covered at every scale. The number of boxes depends on the
-    proportions of the image and not on its size: at most 59 with the defaults.
+    proportions of the image and, but for rounding, not on its size: with the defaults a square of
+    1024 pixels has 1 + 9 + 49 + 225 boxes, and no image has more than 337.
 
     Args:
         height: Height of the image in pixels, at least 1.
@@ -41,7 +45,7 @@ def multi_scale_grid(
     >>> multi_scale_grid(4, 6, scales=(0.5,)).astype(int).tolist()[:4]
     [[0, 0, 4, 6], [0, 0, 3, 3], [0, 2, 3, 5], [0, 3, 3, 6]]
     >>> [len(multi_scale_grid(*size)) for size in ((1, 1), (1, 500), (8000, 10_000))]
-    [1, 11, 52]
+    [1, 27, 232]
     """
     if height < 1 or width < 1:
         raise ValueError(

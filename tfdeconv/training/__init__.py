@@ -1,1 +1,5 @@
 """Training in two stages with plain `compile` and `fit`: recipes, losses, run folders."""
+
+from tfdeconv.training.caffe_sgd import CaffeSGD
+
+__all__ = ["CaffeSGD"]

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.errors import UserError
+from tfdeconv.training.heads import without_heads
 from tfdeconv.training.run_folder import RunFolder
 
 MONITOR = "val_mean_iou"
@@ -17,6 +18,18 @@ MONITOR = "val_mean_iou"
 
 class TrainingInterrupted(UserError):
     """Training was stopped by Ctrl-C or SIGTERM; its state is saved."""
+
+
+class Progress(keras.callbacks.ProgbarLogger):
+    """The line that Keras prints, about the scores alone: five heads would fill the terminal."""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Moves the bar."""
+        super().on_train_batch_end(batch, without_heads(logs or {}, self.model))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Prints what was measured."""
+        super().on_epoch_end(epoch, without_heads(logs or {}, self.model))
 
 
 class Keeper(keras.callbacks.Callback):
@@ -59,7 +72,8 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Saves the best and the last model and writes the logs."""
         self._check_weights()
-        row = {"step": self.state["step"], **{name: float(v) for name, v in (logs or {}).items()}}
+        measured = without_heads(logs or {}, self.model)
+        row = {"step": self.state["step"], **{name: float(v) for name, v in measured.items()}}
         self.state["history"].append(row)
         score = row.get(MONITOR, float(self.state["step"]))
         if score > self.state["best"]:

@@ -28,7 +28,7 @@ def train_encoder(model: keras.Model, inputs: StageData, recipe: Recipe, seed: i
         seed: Decides the order of the windows.
     """
     x = layers.GlobalAveragePooling2D()(model.get_layer(LAST_LAYER).output)
-    scores = layers.Dense(model.output_shape[-1], dtype="float32")(x)
+    scores = layers.Dense(model.outputs[0].shape[-1], dtype="float32")(x)
     classifier = keras.Model(model.input, scores, name="encoder")
     steps = recipe.encoder_steps
     schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps, alpha=0.05)

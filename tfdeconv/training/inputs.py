@@ -8,8 +8,10 @@ import tensorflow as tf
 
 from tfdeconv import boxes
 from tfdeconv.data import pipeline, voc, windows
+from tfdeconv.data.whole_images import fill_outside, image_windows
 from tfdeconv.errors import UserError
 from tfdeconv.training.recipes import Recipe
+from tfdeconv.training.stages import OBJECT_STAGES
 
 # Enough to compare checkpoints by; all windows of VOC val would take longer than the steps between.
 MAX_VALIDATION_WINDOWS = 1000
@@ -22,11 +24,13 @@ class StageData(NamedTuple):
         split: The training split.
         windows: Its windows, balanced over the classes.
         validation: Batches of `(images, labels)`, or None where the data has no val split.
+        whole: Whether the windows are those of whole images, without black around them.
     """
 
     split: voc.Split
     windows: windows.Windows
     validation: tf.data.Dataset | None
+    whole: bool = False
 
 
 def stage_data(
@@ -39,7 +43,8 @@ def stage_data(
     """Reads a data set and makes the windows of a stage.
 
     Args:
-        stage: "stage1" (annotated objects) or "stage2" (object proposals).
+        stage: "stage1" (annotated objects), "stage2" (object proposals), or the name of a network
+            that sees whole images.
         data: Folder in PASCAL VOC layout.
         proposals: File written by `tfdeconv propose`; needed by stage 2 alone.
         recipe: Gives input and batch size.
@@ -60,24 +65,27 @@ def stage_data(
             )
         found = boxes.load(proposals)
     split = voc.read_split(data, "train")
-    cut = windows.balance(_windows(split, found, recipe), seed)
+    cut = windows.balance(_windows(stage, split, found, recipe), seed)
     validation = None
     if (split.root / "ImageSets" / "Segmentation" / "val.txt").is_file():
         val = voc.read_split(data, "val")
         validation = pipeline.validation_dataset(
             val,
-            _sample(_windows(val, found, recipe)),
+            _sample(_windows(stage, val, found, recipe, validating=True)),
             input_size=recipe.input_size,
             batch_size=recipe.batch_size,
         )
-    return StageData(split, cut, validation)
+    whole = stage not in OBJECT_STAGES
+    if whole and validation is not None:
+        validation = validation.map(fill_outside)
+    return StageData(split, cut, validation, whole)
 
 
 def training_batches(
     stage: StageData, recipe: Recipe, seed: int, first: int, last: int
 ) -> tf.data.Dataset:
     """Returns batches `first` to `last` (not included) of the stream that the seed decides."""
-    return pipeline.training_dataset(
+    batches = pipeline.training_dataset(
         stage.split,
         stage.windows,
         input_size=recipe.input_size,
@@ -86,6 +94,7 @@ def training_batches(
         seed=seed,
         first_step=first,
     )
+    return batches.map(fill_outside) if stage.whole else batches
 
 
 def _sample(cut: windows.Windows) -> windows.Windows:
@@ -94,8 +103,19 @@ def _sample(cut: windows.Windows) -> windows.Windows:
 
 
 def _windows(
-    split: voc.Split, found: dict[str, boxes.Proposals] | None, recipe: Recipe
+    stage: str,
+    split: voc.Split,
+    found: dict[str, boxes.Proposals] | None,
+    recipe: Recipe,
+    validating: bool = False,
 ) -> windows.Windows:
-    if found is None:
+    if stage == "stage1":
         return windows.object_windows(split)
-    return windows.proposal_windows(split, found, background=recipe.background)
+    if found is not None:
+        return windows.proposal_windows(split, found, background=recipe.background)
+    # What is cut at random to the input size must be as much larger as the pipeline makes it, or
+    # objects would have another size in training than in the images of inference.
+    side = recipe.input_size
+    if not validating:
+        side = round(pipeline.WINDOW_PER_INPUT * recipe.input_size)
+    return image_windows(split, side, margin=(side - recipe.input_size) // 2)

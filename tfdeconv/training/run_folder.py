@@ -78,8 +78,8 @@ class RunFolder:
             )
 
     def save_best(self, model: keras.Model) -> None:
-        """Writes `model` without its optimizer, to be used rather than trained."""
-        bare = keras.Model(model.input, model.output, name=model.name)
+        """Writes `model` without optimizer and heads, to be used rather than trained."""
+        bare = keras.Model(model.input, model.outputs[0], name=model.name)
         with files.replacing(self.model_file) as beside:
             bare.save(beside)
 

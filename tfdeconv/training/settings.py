@@ -11,21 +11,27 @@ import tensorflow as tf
 
 from tfdeconv.errors import UserError
 from tfdeconv.training.recipes import Recipe
-from tfdeconv.training.start import NETWORK
+from tfdeconv.training.stages import OBJECT_STAGES, network_of
 from tfdeconv.version import __version__
+from tfdeconv.weights.imagenet import IMAGENET
 
 
-def fitted(recipe: Recipe, model: keras.Model, changes: dict[str, Any]) -> Recipe:
+def fitted(stage: str, recipe: Recipe, model: keras.Model, changes: dict[str, Any]) -> Recipe:
     """Returns the recipe with the size and width of the model that training starts from.
 
     Raises:
-        UserError: when `changes` asks for another size or width.
+        UserError: when `changes` asks for another size or width, or the model is of another kind.
     """
+    first = next((layer for layer in model.layers if layer.name == "conv1_1"), None)
+    if first is None:
+        raise UserError(
+            "The model to start from must have an encoder like VGG-16. Received: "
+            f"{model.name}, without a layer `conv1_1`. Start from a model of this package."
+        )
     # The network comes with its own size and width; asking for others is a mistake worth telling.
-    found = {
-        "input_size": model.input_shape[1],
-        "width": model.get_layer("conv1_1").filters / 64,
-    }
+    found = {"width": first.filters / 64}
+    if stage in OBJECT_STAGES:
+        found["input_size"] = model.input_shape[1]
     for name, value in found.items():
         if changes.get(name) not in (None, value):
             raise UserError(
@@ -48,11 +54,13 @@ def settings_of(
     """Returns what decides a run, as it is noted in run.json; `--resume` compares it."""
 
     def resolved(path: str | os.PathLike[str] | None) -> str | None:
-        return None if path is None else str(Path(path).resolve())
+        if path is None:
+            return None
+        return IMAGENET if path == IMAGENET else str(Path(path).resolve())
 
     return {
         "stage": stage,
-        "network": NETWORK,
+        "network": network_of(stage),
         "data": resolved(data),
         "init": resolved(init),
         "proposals": resolved(proposals),

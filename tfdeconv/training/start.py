@@ -9,57 +9,77 @@ import keras
 from tfdeconv.errors import UserError
 from tfdeconv.models import build, class_names, load_model
 from tfdeconv.training.recipes import Recipe
-
-NETWORK = "deconvnet"
+from tfdeconv.training.stages import NETWORK
+from tfdeconv.training.transfer import copy_weights
 
 
 def starting_model(
-    recipe: Recipe, names: tuple[str, ...], init: keras.Model | None, policy: str
+    recipe: Recipe,
+    names: tuple[str, ...],
+    init: keras.Model | None,
+    policy: str,
+    network: str = NETWORK,
 ) -> keras.Model:
     """Returns the uncompiled model that training begins with.
 
     Args:
-        recipe: Gives size and width of a new network.
+        recipe: Gives size and width of a new network; networks that see whole images take any size.
         names: Class names of the data.
         init: A model to start from (see `load_init`), None for random weights.
         policy: Keras dtype policy, "float32", "mixed_bfloat16" or "mixed_float16".
+        network: Name of the network. DeconvNet goes on with `init` itself, all others with those of
+            its weights that they have a place for.
 
     Returns:
         The model; its optimizer is always fresh, as in the release.
     """
-    if init is not None:
+    if init is not None and network == NETWORK:
         return _with_policy(init, policy)
-    deviation = recipe.deconv_deviation
-    gaussian = None if deviation is None else keras.initializers.RandomNormal(stddev=deviation)
+    options: dict[str, Any] = {}
+    if network == NETWORK:
+        deviation = recipe.deconv_deviation
+        gaussian = None if deviation is None else keras.initializers.RandomNormal(stddev=deviation)
+        size = (recipe.input_size, recipe.input_size, 3)
+        options = {
+            "input_shape": size,
+            "deconv_initializer": gaussian,
+            "fc6_kernel": recipe.fc6_kernel,
+        }
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(policy)
     try:
-        return build(
-            NETWORK,
-            num_classes=len(names),
-            input_shape=(recipe.input_size, recipe.input_size, 3),
-            width=recipe.width,
-            class_names=names,
-            deconv_initializer=gaussian,
+        model = build(
+            network, num_classes=len(names), width=recipe.width, class_names=names, **options
         )
     finally:
         keras.mixed_precision.set_dtype_policy(before)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.beta.assign(keras.ops.full_like(layer.beta, recipe.first_shift))
+    if init is not None:
+        copy_weights(init, model)
+    return model
 
 
-def load_init(init: str | os.PathLike[str], names: tuple[str, ...]) -> keras.Model:
+def load_init(
+    init: str | os.PathLike[str], names: tuple[str, ...], network: str = NETWORK
+) -> keras.Model:
     """Opens the model that a training starts from.
 
     Args:
         init: A run folder or `.keras` file.
         names: Class names of the data.
+        network: Name of the network to train.
 
     Returns:
         The model.
 
     Raises:
-        UserError: when it cannot be opened or is made for other classes.
+        UserError: when it cannot be opened or, with DeconvNet, is made for other classes.
     """
     model = load_model(init)
+    if network != NETWORK:
+        return model
     found = class_names(model)
     if model.output_shape[-1] != len(names) or (found is not None and found != names):
         raise UserError(

@@ -9,16 +9,16 @@ import tensorflow as tf
 
 from tfdeconv.data import voc
 from tfdeconv.errors import UserError
-from tfdeconv.metrics import MeanIoU
 from tfdeconv.models import load_model
-from tfdeconv.training import start
-from tfdeconv.training.callbacks import Keeper
+from tfdeconv.training import heads, start
+from tfdeconv.training.callbacks import Keeper, Progress
 from tfdeconv.training.encoder import train_encoder
 from tfdeconv.training.inputs import StageData, stage_data, training_batches
-from tfdeconv.training.losses import CrossEntropy
-from tfdeconv.training.recipes import Recipe, find_recipe
+from tfdeconv.training.pretrained import first_model
+from tfdeconv.training.recipes import Recipe
 from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.settings import fitted, settings_of, versions
+from tfdeconv.training.stages import find_recipe, network_of
 
 
 def train(
@@ -33,18 +33,22 @@ def train(
     resume: bool = False,
     **changes: Any,
 ) -> RunFolder:
-    """Trains one stage and writes a run folder.
+    """Trains one stage of DeconvNet, or an FCN, and writes a run folder.
 
     Section 4.2 of the paper: the first stage learns from single objects in the middle of their
     window, the second one from object proposals with all that is in them, starting from the first.
+    FCN learns from whole images (`tfdeconv.data.whole_images`).
 
     Args:
-        stage: "stage1" or "stage2".
+        stage: "stage1", "stage2", "fcn8s", "fcn16s" or "fcn32s".
         data: Folder in PASCAL VOC layout with the splits `train` and, if possible, `val`.
         out: The run folder. It must be new unless `resume` is set.
-        init: Run folder or `.keras` file to start from; stage 2 starts from stage 1.
+        init: Run folder or `.keras` file to start from; stage 2 starts from stage 1, an FCN from a
+            coarser one, a VGG-16 or a DeconvNet, by the names and shapes of layers. "imagenet" or a
+            .caffemodel: weights of VGG-16 or of the network itself (`training.pretrained`).
         proposals: File written by `tfdeconv propose`, needed by stage 2.
-        recipe: "small" (a narrow network, minutes on a CPU) or "paper".
+        recipe: "small" (a narrow network, minutes on a CPU), "paper" (its numbers) or "release"
+            (what its code did; `tfdeconv.training.recipes` tells the difference).
         seed: Decides the weights, the order of the windows and their augmentation.
         mixed_precision: Whether to compute in half precision.
         resume: Whether to go on with the run in `out`, after Ctrl-C or a kill. On one machine's CPU
@@ -69,15 +73,15 @@ def train(
     chosen = find_recipe(recipe, stage).with_changes(**changes)
     names = voc.read_split(data, "train").class_names
     run = RunFolder(out)
-    first = None if init is None else start.load_init(init, names)
+    first = first_model(init, chosen, names, network_of(stage), seed)
     if first is not None:
-        chosen = fitted(chosen, first, changes)
+        chosen = fitted(stage, chosen, first, changes)
     settings = settings_of(stage, data, init, proposals, chosen, names, seed, mixed_precision)
     if resume:
         run.check_same(settings)
     else:
         run.begin({**settings, "versions": versions()})
-    model, state = _begin_or_go_on(run, resume, chosen, names, first, seed, mixed_precision)
+    model, state = _begin_or_go_on(run, resume, chosen, settings, first)
     if state["step"] < chosen.batches:
         stage_inputs = stage_data(stage, data, proposals, chosen, seed)
         # With a single class of objects there is nothing to classify.
@@ -95,21 +99,18 @@ def _begin_or_go_on(
     run: RunFolder,
     resume: bool,
     recipe: Recipe,
-    names: tuple[str, ...],
+    settings: dict[str, Any],
     init: keras.Model | None,
-    seed: int,
-    mixed_precision: bool,
 ) -> tuple[keras.Model, dict[str, Any]]:
     if resume and run.last.is_dir():
         return load_model(run.last, compile=True), run.load_state()
-    keras.utils.set_random_seed(seed)
-    policy = start.mixed_policy() if mixed_precision else "float32"
-    model = start.starting_model(recipe, names, init, policy)
-    model.compile(
-        optimizer=recipe.build_optimizer(),
-        loss=CrossEntropy(),
-        metrics=[MeanIoU(num_classes=len(names))],
-    )
+    keras.utils.set_random_seed(settings["seed"])
+    policy = start.mixed_policy() if settings["mixed_precision"] else "float32"
+    names = settings["class_names"]
+    model = start.starting_model(recipe, names, init, policy, settings["network"])
+    if recipe.head_weight:
+        model = heads.with_heads(model)
+    model.compile(optimizer=recipe.build_optimizer(), **heads.objectives(model, recipe))
     return model, {"step": 0, "best": -1.0, "history": []}
 
 
@@ -123,16 +124,17 @@ def _fit(
 ) -> None:
     every = recipe.validate_every * recipe.accumulate
     keeper = Keeper(run, state, recipe.batches)
+    validation = inputs.validation and heads.repeat_labels(inputs.validation, model)
     try:
         for first, batches, epochs in segments(state["step"], recipe.batches, every):
             last = first + batches * epochs
             model.fit(
-                training_batches(inputs, recipe, seed, first, last),
+                heads.repeat_labels(training_batches(inputs, recipe, seed, first, last), model),
                 initial_epoch=first // every,
                 epochs=first // every + epochs,
                 steps_per_epoch=batches,
-                validation_data=inputs.validation,
-                callbacks=[keeper],
+                validation_data=validation,
+                callbacks=[keeper, Progress()],
                 shuffle=False,
                 verbose=1 if sys.stdout.isatty() else 2,
             )

@@ -1,0 +1,117 @@
+"""The command `import-caffe`: a file of Caffe goes in, a Keras model that opens comes out."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+from tests.helpers import run_tfdeconv
+from tests.reference.caffe_encoder import encode
+from tests.reference.caffe_layers import Network
+from tests.weights import networks
+from tfdeconv.cli import import_caffe
+from tfdeconv.errors import UserError
+from tfdeconv.labels import VOC_CLASSES
+from tfdeconv.models import class_names, load_model
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype("uint8")
+
+
+def parse(*words) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    import_caffe.add_arguments(parser)
+    return parser.parse_args([str(word) for word in words])
+
+
+@pytest.fixture
+def convert(tmp_path, capsys):
+    def convert(blobs, *words):
+        (tmp_path / "net.caffemodel").write_bytes(encode(blobs.items(), unknown=True))
+        out = tmp_path / "model.keras"
+        import_caffe.run(parse(tmp_path / "net.caffemodel", "--out", out, *words))
+        return load_model(out), capsys.readouterr()
+
+    return convert
+
+
+def test_the_published_deconvnet(tmp_path):
+    blobs = networks.deconvnet(1 / 32, 21, kernel=2)
+    (tmp_path / "net.caffemodel").write_bytes(encode(blobs.items()))
+    out = tmp_path / "model.keras"
+    words = ["--network", "deconvnet", "--out", str(out)]
+    result = run_tfdeconv("import-caffe", str(tmp_path / "net.caffemodel"), *words)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    assert result.stdout == f"{out}: deconvnet, 59 layers loaded\n"
+    model = load_model(out)
+    expected = Network(blobs).deconvnet(IMAGES)
+    assert np.abs(model(IMAGES) - expected).max() < 1e-4 * np.abs(expected).max()
+    assert class_names(model) == VOC_CLASSES
+
+
+def test_a_training_file_says_what_it_needs(convert):
+    blobs = networks.deconvnet(1 / 32, 21, kernel=1, folded=False)
+    model, told = convert(blobs, "--network", "deconvnet", "--unfolded")
+    assert "tfdeconv recalibrate" in told.err and told.err.count("warning") == 1
+    assert np.asarray(model.get_layer("bn1_1").moving_variance).tolist() == [1.0, 1.0]
+    _, told = convert(blobs, "--network", "deconvnet")
+    assert "load it as unfolded" in told.err
+
+
+def test_other_classes(convert):
+    blobs = networks.deconvnet(1 / 32, 5, kernel=1)
+    with pytest.raises(UserError, match=r"weights for 5 .* Give --num-classes 5 to load them"):
+        convert(blobs, "--network", "deconvnet")
+    model, told = convert(blobs, "--network", "deconvnet", "--num-classes", 5)
+    assert "59 layers loaded\n" in told.out and class_names(model) is None
+    np.testing.assert_array_equal(
+        model.get_layer("seg-score-voc").kernel[0, 0].numpy().T,
+        blobs["seg-score-voc"][0][..., 0, 0],
+    )
+    model, told = convert(blobs, "--network", "deconvnet", "--num-classes", 9)
+    assert "58 layers loaded; not loaded, as they were: seg-score-voc" in told.out
+    assert model.output_shape[-1] == 9
+    assert np.asarray(model.get_layer("seg-score-voc").kernel).std() > 0
+
+
+def test_fcn_and_vgg(convert):
+    model, told = convert(networks.fcn8s(1 / 64, 21, old=True), "--network", "fcn8s")
+    assert "fcn8s, 21 layers loaded" in told.out and model(IMAGES).shape == (1, 64, 64, 21)
+    for classes in (0, 7):
+        model, told = convert(networks.vgg16(1 / 64, classes), "--network", "vgg16")
+        assert "vgg16, 15 layers loaded" in told.out
+        assert model(np.zeros((1, 224, 256, 3))).shape == (1, 1, 2, 64)
+    assert "in the file alone: fc8" in told.out
+
+
+@pytest.mark.parametrize(
+    ("blobs", "words", "message"),
+    [
+        (networks.fcn8s(1 / 64, 21, old=False), ["deconvnet"], "'bn1_1' is missing"),
+        ({"conv1": [np.zeros((96, 3, 11, 11), "f4")]}, ["vgg16"], "conv1_1 missing, fc6 missing"),
+        (
+            {"conv1_1": [np.zeros((9999, 1, 1, 1), "f4")], "fc6": [np.zeros((8, 8), "f4")]},
+            ["vgg16"],
+            r"Received: conv1_1 \(9999, 1, 1, 1\)",
+        ),
+        (networks.vgg16(1 / 64), ["vgg16", "--num-classes", 4], "`--num-classes` must be left out"),
+    ],
+)
+def test_what_does_not_fit_is_told_and_nothing_written(convert, tmp_path, blobs, words, message):
+    with pytest.raises(UserError, match=message):
+        convert(blobs, "--network", *words)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".keras"] == []
+
+
+def test_mistakes(tmp_path, capsys):
+    with pytest.raises(UserError, match=r"`--out` must end in \.keras"):
+        import_caffe.run(parse("x.caffemodel", "--network", "vgg16", "--out", "x.h5"))
+    with pytest.raises(UserError, match=r"`x\.caffemodel` must be a \.caffemodel file"):
+        import_caffe.run(parse("x.caffemodel", "--network", "vgg16", "--out", "x.keras"))
+    for words in (["--network", "alexnet"], ["--network", "vgg16", "--num-classes", "1"]):
+        with pytest.raises(SystemExit, match="2"):
+            parse("x", "--out", "x.keras", *words)
+
+
+def test_the_help_tells_the_licence():
+    text = " ".join(run_tfdeconv("import-caffe", "--help").stdout.split())
+    assert "individual research only, not to be passed on, and neither is the converted" in text

@@ -1,0 +1,155 @@
+"""Turns a .caffemodel into a Keras model: the published weights of DeconvNet, FCN or VGG-16.
+
+  DeconvNet_trainval_inference.caffemodel   --network deconvnet   ready to segment
+  stage_2_train_result.caffemodel           --network deconvnet --unfolded   to be fine-tuned, or to
+                                            segment with once `tfdeconv recalibrate` has run
+  fcn-8s-pascal.caffemodel, fcn8s-heavy-pascal.caffemodel         --network fcn8s, for the ensemble
+  VGG_ILSVRC_16_layers(_conv).caffemodel    --network vgg16   an encoder that training starts from
+
+Neither Caffe nor protocol buffers are needed. A file of DeconvNet does not say whether the
+statistics of batch normalisation are folded into its scales, as in the one for inference, or not
+there at all, as in those of training: --folded is the default.
+
+The weights of DeconvNet are POSTECH's: for individual research only, not to be passed on, and
+neither is the converted file. FCN's are free for any use.
+
+  tfdeconv import-caffe DeconvNet_trainval_inference.caffemodel --network deconvnet \\
+      --out deconvnet.keras
+  tfdeconv import-caffe stage_2_train_result.caffemodel --network deconvnet --unfolded \\
+      --num-classes 5 --out start.keras
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfdeconv.weights import Blob
+
+HELP = "turn a .caffemodel of DeconvNet, FCN or VGG-16 into a Keras model"
+NETWORKS = ("deconvnet", "fcn8s", "fcn16s", "fcn32s", "vgg16")
+# Of the networks that are released.
+_CLASSES, _FILTERS, _FC6_SIDE, _STRIDE = 21, 64, 7, 32
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `tfdeconv import-caffe`."""
+    parser.add_argument("file", metavar="FILE.caffemodel", help="as Caffe writes it")
+    parser.add_argument(
+        "--network", required=True, choices=NETWORKS, help="what the file was trained for"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE.keras", help="file to write")
+    parser.add_argument(
+        "--num-classes",
+        type=_classes,
+        metavar="N",
+        help="classes of the network, background included (default: VOC's 21); where the file has "
+        "another number, the layers of the scores start anew",
+    )
+    folding = parser.add_mutually_exclusive_group()
+    folding.add_argument(
+        "--folded",
+        action="store_true",
+        default=True,
+        help="the file is for inference, its batch normalisation is scale * x + shift (default)",
+    )
+    folding.add_argument(
+        "--unfolded",
+        action="store_false",
+        dest="folded",
+        help="the file is of training; statistics have to be measured before inference",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Converts and prints what became of the layers."""
+    from tfdeconv import files
+    from tfdeconv.errors import UserError
+    from tfdeconv.weights import load_caffemodel, read_caffemodel
+
+    if not str(args.out).endswith(".keras"):
+        raise UserError(f"`--out` must end in .keras. Received: {args.out!r}. Rename it.")
+    if args.network == "vgg16" and args.num_classes is not None:
+        raise UserError(
+            "`--num-classes` must be left out with vgg16, which ends before the classes. "
+            f"Received: --num-classes {args.num_classes}. Leave it out."
+        )
+    classes = _CLASSES if args.num_classes is None else args.num_classes
+    model = _build(args.network, classes, args.file, read_caffemodel(args.file))
+    report = load_caffemodel(model, args.file, args.folded, args.num_classes is not None)
+    with files.replacing(args.out) as beside:
+        model.save(beside)
+    notes = list(report.notes)
+    if not args.folded and args.network == "deconvnet":
+        notes.append(
+            "it has no statistics of batch normalisation yet; train it, or measure them by "
+            f"`tfdeconv recalibrate {args.out} DATA` before segmenting"
+        )
+    for note in notes:
+        print(f"tfdeconv: warning: {note}", file=sys.stderr)
+    print(f"{args.out}: {args.network}, {report}")
+
+
+def _build(
+    network: str, classes: int, path: str, found: Mapping[str, tuple[Blob, ...]]
+) -> keras.Model:
+    from tfdeconv.labels import VOC_CLASSES
+    from tfdeconv.models import build
+    from tfdeconv.weights.mapping import head_classes
+
+    width, side = _geometry(path, found)
+    # Random numbers would be overwritten, except in a head that starts anew.
+    anew = head_classes(found) not in (None, classes)
+    options: dict[str, Any] = {} if anew else {"kernel_initializer": "zeros"}
+    if network == "vgg16":
+        return _vgg16(width, options)
+    if network == "deconvnet":
+        options |= {"input_shape": (_STRIDE * side, _STRIDE * side, 3)}
+        options |= {} if anew else {"deconv_initializer": "zeros"}
+    names = VOC_CLASSES if classes == len(VOC_CLASSES) else None
+    return build(network, num_classes=classes, width=width, class_names=names, **options)
+
+
+def _vgg16(width: float, options: dict[str, Any]) -> keras.Model:
+    import keras
+
+    from tfdeconv.layers import Preprocess
+    from tfdeconv.models.vgg16 import vgg16
+
+    image = keras.Input((None, None, 3), name="image")
+    features = vgg16(Preprocess(name="preprocess")(image), width, **options)
+    return keras.Model(image, features.fc7, name="vgg16")
+
+
+def _geometry(path: str, found: Mapping[str, tuple[Blob, ...]]) -> tuple[float, int]:
+    """Returns width and side of fc6, so that what is built is no larger than the file."""
+    from tfdeconv.errors import UserError
+
+    shapes = {name: found[name][0].shape for name in ("conv1_1", "fc6") if name in found}
+    first, fc6 = (shapes.get(name, ()) for name in ("conv1_1", "fc6"))
+    filters = first[0] if first else 0
+    product = len(fc6) == 2 or fc6[:2] == (1, 1)
+    side = fc6[3] if len(fc6) == 4 and not product else _FC6_SIDE
+    inner, outer = (max(1, round(filters / _FILTERS * count)) for count in (512, 4096))
+    shape = (outer, inner, side, side)
+    flat = (outer, inner * side * side)
+    fits = fc6 in (shape, flat, (1, 1, *flat))
+    if not (0 < filters <= _FILTERS and 0 < side <= _FC6_SIDE and fits):
+        raise UserError(
+            f"`{path}` must hold a network with the encoder of VGG-16. Received: "
+            + ", ".join(f"{name} {shapes.get(name, 'missing')}" for name in ("conv1_1", "fc6"))
+            + ". Choose a file of DeconvNet, FCN or VGG-16."
+        )
+    return filters / _FILTERS, side
+
+
+def _classes(text: str) -> int:
+    number = int(text)
+    if not 2 <= number <= 255:
+        raise argparse.ArgumentTypeError(f"must be 2 to 255, not {text}")
+    return number

@@ -1,0 +1,100 @@
+"""Windows for networks that see an image as a whole, and how large they see it.
+
+FCN was made for the photographs of PASCAL VOC, whose longer side is 500 pixels: its features have
+fixed sizes in pixels. Larger images are therefore shrunk to that, in training and at inference
+alike; smaller ones stay as they are.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeconv.data import maps
+from tfdeconv.data.voc import Split
+from tfdeconv.data.windows import Windows
+from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.progress import track
+
+LONGEST_SIDE = 500
+# The mean that networks subtract, as red, green, blue in whole levels.
+_MEAN = (123, 117, 104)
+
+
+def seen_size(height: int, width: int) -> tuple[int, int]:
+    """Returns height and width in pixels at which a network sees a whole image.
+
+    Args:
+        height: rows of the image.
+        width: columns of the image.
+
+    Returns:
+        The image's own size up to `LONGEST_SIDE` pixels, otherwise a smaller one of the same
+        proportions.
+
+    Example:
+
+    >>> seen_size(375, 500), seen_size(1000, 2000)
+    ((375, 500), (250, 500))
+    """
+    factor = LONGEST_SIDE / max(height, width)
+    if factor >= 1:
+        return height, width
+    return max(1, round(factor * height)), max(1, round(factor * width))
+
+
+def image_windows(split: Split, side: int, margin: int = 0) -> Windows:
+    """Plans windows that cover every image, evenly spaced: one where the image fits into it.
+
+    Args:
+        split: The data set; the headers of its photographs are read.
+        side: side of the window in pixels as the network sees them (`seen_size`).
+        margin: how far windows cover what is around the image, so that its border is as often
+            inside as its middle when parts of the windows are cut at random.
+
+    Returns:
+        The `Windows`, squares with all labels kept; a smaller image stands in the middle of its
+        window.
+
+    Raises:
+        UserError: when a photograph is missing or cannot be used.
+    """
+    image, box = [], []
+    for index, image_id in enumerate(track(split.ids, "Covering images")):
+        header = maps.read_header(split, image_id)
+        size = header.height, header.width
+        scale = max(size) / max(seen_size(*size))
+        length, around = max(1, round(scale * side)), round(scale * margin)
+        for top in _starts(size[0], length, around):
+            for left in _starts(size[1], length, around):
+                image.append(index)
+                box.append((top, left, top + length, left + length))
+    none = np.zeros(len(image), np.int32)
+    return Windows(np.array(image, np.int32), np.array(box, np.int32), none, none)
+
+
+def fill_outside(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Fills what is around the images of a batch with the mean colour in place of black.
+
+    At inference there is nothing around a whole image but the zeros of the network's own padding,
+    which are the mean colour. An FCN that had been trained with black there reached a mean IoU of
+    0.285 on drawn pictures with black around them, and 0.201 on the pictures as they are.
+
+    Args:
+        images: `(batch, size, size, 3)` uint8 windows, black outside the image.
+        labels: `(batch, size, size)` uint8, 255 outside the image. Void pixels inside it that are
+            quite black are filled, too: no label is lost by it.
+
+    Returns:
+        The images, filled, and the labels as they are.
+    """
+    outside = tf.reduce_all(images == 0, axis=-1) & (labels == IGNORE_LABEL)
+    mean = tf.constant(_MEAN, images.dtype)
+    return tf.where(outside[..., tf.newaxis], mean, images), labels
+
+
+def _starts(length: int, side: int, margin: int) -> list[int]:
+    room = length + 2 * margin - side
+    if room <= 0:
+        return [(length - side) // 2]
+    return (
+        np.linspace(-margin, length + margin - side, 1 - -room // side).round().astype(int).tolist()
+    )

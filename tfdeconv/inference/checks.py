@@ -1,0 +1,79 @@
+"""What segmenting asks of networks, images, boxes and scores."""
+
+import keras
+import numpy as np
+
+from tfdeconv.errors import UserError
+from tfdeconv.labels import IGNORE_LABEL
+
+
+def sizes(model: keras.Model) -> tuple[int | None, int]:
+    """Returns the side of a network's input, None where it takes any, and its number of classes.
+
+    Raises:
+        UserError: when the network does not map images of one square size, or of every size, to
+            scores of 2 to 255 classes.
+    """
+    try:
+        inputs, outputs = model.input_shape, model.output_shape
+    except (AttributeError, ValueError):
+        inputs = outputs = None
+    # A model with several inputs or outputs has lists or dictionaries of shapes.
+    if (
+        isinstance(inputs, tuple)
+        and isinstance(outputs, tuple)
+        and len(inputs) == len(outputs) == 4
+    ):
+        size, classes = inputs[1], outputs[3]
+        square = inputs[1:] == (size, size, 3)
+        if square and isinstance(classes, int) and 2 <= classes <= IGNORE_LABEL:
+            return size, classes
+    raise UserError(
+        "`model` must map RGB images of one square size, (batch, size, size, 3), or of every size, "
+        f"(batch, None, None, 3), to scores of 2 to {IGNORE_LABEL} classes, (batch, rows, columns, "
+        f"classes). Received: inputs {inputs}, outputs {outputs}. Give a segmentation network."
+    )
+
+
+def require_image(image: np.ndarray) -> None:
+    """Refuses what is no RGB image.
+
+    Raises:
+        ValueError: for another shape or dtype.
+    """
+    shape, dtype = np.shape(image), getattr(image, "dtype", None)
+    if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
+        raise ValueError(
+            "`image` must be a non-empty (height, width, 3) uint8 RGB array. Received: "
+            f"shape={shape}, dtype={dtype}. `tfdeconv.images.read_image` gives one for any file."
+        )
+
+
+def as_boxes(boxes: np.ndarray) -> np.ndarray:
+    """Returns boxes as `(n, 4)` float32.
+
+    Raises:
+        ValueError: for another shape, and for coordinates that are not finite or 2**29 and more.
+    """
+    boxes = np.asarray(boxes, np.float32)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.all(np.abs(boxes) < 2**29):
+        raise ValueError(
+            "`boxes` must be an (n, 4) array of finite top, left, bottom, right in pixels. "
+            f"Received: shape={boxes.shape}, {boxes}"
+        )
+    return boxes
+
+
+def as_scores(scores: np.ndarray) -> np.ndarray:
+    """Returns what a network gave as float32.
+
+    Raises:
+        UserError: when there is a NaN or an infinite score in it.
+    """
+    scores = np.asarray(scores, np.float32)
+    if not scores.max() < np.inf:
+        raise UserError(
+            "The network must give numbers. Received: NaN or infinite scores. Its training went "
+            "wrong, or its numbers overflow in half precision."
+        )
+    return scores

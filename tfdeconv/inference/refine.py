@@ -1,0 +1,35 @@
+"""The CRF on combined scores, at a bounded number of pixels."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeconv.crf import DenseCRF
+from tfdeconv.inference.aggregate import Canvas
+from tfdeconv.inference.combiner import MAX_SCORES, canvas_size
+
+# 715 + 13 bytes for each class are needed a pixel: 4.2 gigabytes for 21 classes.
+MAX_PIXELS = 2**22
+
+
+def refine(crf: DenseCRF, scores: tf.Tensor, image: np.ndarray) -> Canvas:
+    """Applies a CRF to the softmax of the scores.
+
+    Args:
+        crf: the CRF.
+        scores: `(rows, columns, classes)` float32 scores before softmax of the whole image.
+        image: `(height, width, 3)` uint8 RGB of this or a larger size.
+
+    Returns:
+        The refined probabilities as a canvas of the scores' size, or where that has more than
+        `MAX_PIXELS`, of a smaller one, to which image and probabilities were reduced.
+    """
+    rows, columns = scores.shape[:2]
+    # With so many scores a pixel, the canvas's limit is one of pixels.
+    size = canvas_size(rows, columns, MAX_SCORES // MAX_PIXELS)
+    probabilities = tf.nn.softmax(scores)
+    if size != (rows, columns):
+        probabilities = tf.image.resize(probabilities, size, antialias=True)
+    if size != image.shape[:2]:
+        image = tf.cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8)
+    refined = crf(probabilities, tf.convert_to_tensor(image))
+    return Canvas(refined, tf.ones(size))

@@ -1,0 +1,105 @@
+"""Deep supervision: during training the deconvolution network is asked half way, too.
+
+From scratch, the gradient that reaches the first of fourteen deconvolutions says little. A 1x1
+convolution on the map before every unpooling and before the last stage scores the classes at that
+map's resolution; its loss is added to that of the network. The heads live only in the training: the
+model that a run folder keeps to be used does not have them.
+
+Reference:
+    Lee, Xie, Gallagher, Zhang, Tu: Deeply-Supervised Nets, AISTATS 2015. The paper of DeconvNet has
+    no heads, since it starts from a trained VGG-16; neither have its recipes here.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from tfdeconv.metrics import MeanIoU
+from tfdeconv.training.losses import CrossEntropy
+from tfdeconv.training.recipes import Recipe
+
+# What `unpool5` to `unpool1` receive.
+SUPERVISED = ("fc6-deconv-relu", "derelu5_3", "derelu4_3", "derelu3_3", "derelu2_2")
+
+
+def with_heads(model: keras.Model) -> keras.Model:
+    """Returns `model` with a head on every map that is unpooled.
+
+    Args:
+        model: A DeconvNet; its layers are shared, not copied.
+
+    Returns:
+        A model of the same name whose outputs are the scores of `model` and, coarse to fine, those
+        of the heads, `(batch, rows, columns, classes)` float32.
+
+    Example:
+
+    >>> from tfdeconv.models import DeconvNet
+    >>> deep = with_heads(DeconvNet(3, (64, 64, 3), width=1 / 32))
+    >>> [output.shape[1] for output in deep.outputs]
+    [64, 2, 4, 8, 16, 32]
+    """
+    classes = model.output.shape[-1]
+    heads = [
+        layers.Conv2D(classes, 1, dtype="float32", name=f"head-{name}")(
+            model.get_layer(name).output
+        )
+        for name in SUPERVISED
+    ]
+    return keras.Model(model.input, [model.output, *heads], name=model.name)
+
+
+def objectives(model: keras.Model, recipe: Recipe) -> dict[str, Any]:
+    """Returns what `model.compile` is to minimise and to measure.
+
+    Args:
+        model: A network, with heads or without.
+        recipe: Gives the weight of the heads' losses.
+
+    Returns:
+        The keyword arguments `loss`, `loss_weights` and `metrics`; mean IoU is that of the scores.
+    """
+    heads = len(model.outputs) - 1
+    loss = CrossEntropy(normalise=recipe.normalise_loss)
+    metrics = [MeanIoU(num_classes=model.outputs[0].shape[-1])]
+    if not heads:
+        return {"loss": loss, "metrics": metrics}
+    return {
+        "loss": [loss, *(CrossEntropy() for _ in range(heads))],
+        "loss_weights": [1.0, *[recipe.head_weight] * heads],
+        "metrics": [metrics, *[[]] * heads],
+    }
+
+
+def repeat_labels(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Dataset:
+    """Returns batches with the labels once for every output of `model`, as Keras wants them."""
+    count = len(model.outputs)
+    if count == 1:
+        return batches
+    return batches.map(lambda images, labels: (images, (labels,) * count))
+
+
+def without_heads(logs: dict[str, Any], model: keras.Model) -> dict[str, Any]:
+    """Returns what `fit` measured of the network itself, named as without heads.
+
+    Args:
+        logs: Names and values, as a callback receives them.
+        model: The model that is trained.
+
+    Returns:
+        The same without heads; otherwise `loss`, `mean_iou`, `val_loss`, ... of the scores alone.
+
+    Example:
+
+    >>> from tfdeconv.models import DeconvNet
+    >>> deep = with_heads(DeconvNet(3, (32, 32, 3), width=1 / 32))
+    >>> logs = {"loss": 3.0, "scores_loss": 1.0, "val_scores_mean_iou": 0.5}
+    >>> without_heads({**logs, "head-derelu5_3_loss": 2.0}, deep)
+    {'loss': 1.0, 'val_mean_iou': 0.5}
+    """
+    if len(model.outputs) == 1:
+        return logs
+    main = f"{model.output_names[0]}_"
+    return {name.replace(main, "", 1): value for name, value in logs.items() if main in name}

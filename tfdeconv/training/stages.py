@@ -1,0 +1,96 @@
+"""What can be trained, by name: the two stages of DeconvNet, and FCN over whole images.
+
+FCN's numbers are those of its release, for each network on its own: FCN-32s starts from a VGG-16
+that was trained on ImageNet, FCN-16s from FCN-32s, FCN-8s from FCN-16s (`--init`), each with a
+learning rate a hundredth of the one before, too small a one for random weights. The small recipe
+learns from those, too, and in the same 800 steps much more from the encoder of a DeconvNet: mean
+IoU 0.28 and 0.62 on the drawn pictures.
+"""
+
+import dataclasses
+
+from tfdeconv.errors import UserError
+from tfdeconv.training import recipes
+from tfdeconv.training.recipes import Recipe
+
+# Which network a stage trains; every other name is that of a network itself.
+NETWORK = "deconvnet"
+OBJECT_STAGES = ("stage1", "stage2")
+
+_PAPER_FCN32S = Recipe(
+    input_size=500,  # the longer side of a photograph of PASCAL VOC
+    width=1.0,
+    deconv_deviation=None,
+    encoder_steps=0,
+    background=False,
+    steps=100_000,  # solver: max_iter
+    batch_size=1,
+    accumulate=1,  # solver: iter_size
+    optimizer="sgd",
+    learning_rate=1e-10,  # voc-fcn32s/solver.prototxt: base_lr
+    drops=(100_000,),  # solver: lr_policy fixed; the only drop is at the end
+    weight_decay=0.0005,  # solver
+    validate_every=4_000,  # solver: snapshot
+    momentum=0.99,  # solver
+    normalise_loss=False,  # net.py: loss_param normalize
+)
+_SMALL_FCN = Recipe(
+    input_size=200,
+    width=0.125,
+    deconv_deviation=None,
+    encoder_steps=0,
+    background=False,
+    steps=800,
+    batch_size=4,
+    accumulate=1,
+    optimizer="adam",
+    learning_rate=1e-3,
+    drops=(),
+    weight_decay=1e-4,
+    validate_every=200,
+)
+WHOLE_IMAGE_RECIPES = {
+    "small": dict.fromkeys(("fcn8s", "fcn16s", "fcn32s"), _SMALL_FCN),
+    "paper": {
+        "fcn8s": dataclasses.replace(_PAPER_FCN32S, learning_rate=1e-14),  # voc-fcn8s/solver
+        "fcn16s": dataclasses.replace(_PAPER_FCN32S, learning_rate=1e-12),  # voc-fcn16s/solver
+        "fcn32s": _PAPER_FCN32S,
+    },
+}
+STAGES = (*OBJECT_STAGES, *WHOLE_IMAGE_RECIPES["small"])
+
+
+def network_of(stage: str) -> str:
+    """Returns the name of the network that a stage trains.
+
+    Example:
+
+    >>> network_of("stage1"), network_of("fcn8s")
+    ('deconvnet', 'fcn8s')
+    """
+    return NETWORK if stage in OBJECT_STAGES else stage
+
+
+def find_recipe(name: str, stage: str) -> Recipe:
+    """Returns the recipe `name` of what is to be trained.
+
+    Args:
+        name: "small", "paper" or "release"; FCN's release is its paper's.
+        stage: "stage1", "stage2", "fcn8s", "fcn16s" or "fcn32s".
+
+    Raises:
+        UserError: for an unknown recipe or stage.
+
+    Example:
+
+    >>> find_recipe("paper", "fcn16s").learning_rate
+    1e-12
+    """
+    if stage not in STAGES or name not in recipes.RECIPES:
+        raise UserError(
+            f"A recipe must be one of {', '.join(recipes.RECIPES)}, and what to train one of "
+            f"{', '.join(STAGES)}. Received: recipe {name!r}, stage {stage!r}"
+        )
+    if stage in OBJECT_STAGES:
+        return recipes.find_recipe(name, stage)
+    return WHOLE_IMAGE_RECIPES["paper" if name == "release" else name][stage]

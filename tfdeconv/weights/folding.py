@@ -1,0 +1,175 @@
+"""Batch normalisation folded into the convolutions before it: the same scores in fewer passes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+_ALIKE = ("name", "trainable", "dtype", "filters", "kernel_size", "padding", "data_format")
+
+
+def fold_batch_norm(model: keras.Model) -> keras.Model:
+    """Returns a model for inference with the same scores and without batch normalisation.
+
+    Where a batch normalisation takes what a 2-D convolution or transposed convolution gives, and
+    nothing else does, its scale and shift become part of the kernel and the bias. Transposed
+    convolutions of stride 1 that keep the size become plain convolutions. Everything else stays as
+    it is, the names of layers and classes and the preprocessing included. The result is not made
+    for training: its statistics are frozen in its kernels.
+
+    Args:
+        model: A functional or sequential model, of `tfdeconv.models` or any other.
+
+    Returns:
+        A new functional `keras.Model` with weights of its own, not compiled.
+
+    Raises:
+        ValueError: when `model` is another kind of model, whose layers are no graph.
+
+    Example:
+
+    >>> x = keras.Input((4, 4, 3))
+    >>> y = keras.layers.BatchNormalization()(keras.layers.Conv2D(2, 3, name="conv")(x))
+    >>> [layer.name for layer in fold_batch_norm(keras.Model(x, y)).layers[1:]]
+    ['conv']
+
+    Reference:
+        Section 4.1 of the paper for the normalisation; `BN_make_INFERENCE_script.py` of the release
+        folds statistics into scale and shift, and goes no further.
+    """
+    graph = _graph(model)
+    norms = _foldable(graph)
+    convolutions = {convolution: norm for norm, convolution in norms.items()}
+    plain = {layer.name for layer in graph.layers if _keeps_size(layer)}
+
+    def clone(layer: Any) -> Any:
+        if layer.name in plain or layer.name in convolutions:
+            return _rebuilt(layer, layer.name in plain, layer.name in convolutions)
+        return layer.__class__.from_config(layer.get_config())
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        return [*args, *kwargs.values()][0] if layer.name in norms else layer(*args, **kwargs)
+
+    folded = keras.models.clone_model(graph, _new_inputs(graph), clone, call)
+    for layer in folded.layers:
+        original = graph.get_layer(layer.name)
+        weights = original.get_weights()
+        if layer.name in convolutions:
+            norm = graph.get_layer(convolutions[layer.name])
+            weights = _folded(weights, norm, isinstance(original, keras.layers.Conv2DTranspose))
+        if layer.name in plain:
+            # What a stamped kernel adds up to is the correlation with the turned kernel.
+            weights[0] = weights[0][::-1, ::-1].swapaxes(2, 3)
+        layer.set_weights(weights)
+    return folded
+
+
+def _graph(model: keras.Model) -> keras.Model:
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if "output_layers" not in model.get_config():
+        raise ValueError(
+            "`model` must be a functional or sequential model, whose layers are a graph. "
+            f"Received: model={model}"
+        )
+    # Uncompiled: a clone of a compiled model would be compiled, too.
+    return keras.Model(model.input, model.output, name=model.name)
+
+
+def _new_inputs(graph: keras.Model) -> Any:
+    # Left to itself, cloning names the inputs anew where the caller did not.
+    names = {
+        id(layer.output): layer.name
+        for layer in graph.layers
+        if isinstance(layer, keras.layers.InputLayer)
+    }
+    return keras.tree.map_structure(
+        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=names[id(x)]), graph.input
+    )
+
+
+def _foldable(graph: keras.Model) -> dict[str, str]:
+    """Returns the convolution before every batch normalisation that can be folded, by names."""
+    config = graph.get_config()
+    sources = {
+        layer["name"]: [list(_tensors(node)) for node in layer["inbound_nodes"]]
+        for layer in config["layers"]
+    }
+    used = [name for nodes in sources.values() for node in nodes for name in node]
+    used += [name for name, *_ in _histories(config["output_layers"])]
+    found = {}
+    for name, nodes in sources.items():
+        if len(nodes) != 1 or len(nodes[0]) != 1:
+            continue
+        before = nodes[0][0]
+        once = used.count(before) == len(sources[before]) == 1
+        if once and _can_fold(graph.get_layer(before), graph.get_layer(name)):
+            found[name] = before
+    return found
+
+
+def _tensors(value: Any) -> Iterator[str]:
+    """Yields the name of the layer behind every tensor in the configuration of a call."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            yield value["config"]["keras_history"][0]
+        else:
+            for inner in value.values():
+                yield from _tensors(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _tensors(inner)
+
+
+def _histories(value: Any) -> Iterator[list]:
+    """Yields every [layer, node, tensor] in a structure of them."""
+    if isinstance(value, list | tuple) and len(value) == 3 and isinstance(value[0], str):
+        yield list(value)
+    elif isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _histories(inner)
+
+
+def _can_fold(before: Any, norm: Any) -> bool:
+    if type(before) not in _CONVOLUTIONS:
+        return False
+    if not isinstance(norm, keras.layers.BatchNormalization):
+        return False
+    axes = (-1, 3) if before.data_format == "channels_last" else (1, -3)
+    return norm.axis in axes and before.activation is keras.activations.linear
+
+
+def _keeps_size(layer: keras.Layer) -> bool:
+    return (
+        type(layer) is keras.layers.Conv2DTranspose
+        and layer.strides == layer.dilation_rate == (1, 1)
+        and layer.padding == "same"
+        and all(side % 2 for side in layer.kernel_size)
+    )
+
+
+def _rebuilt(layer: Any, plain: bool, with_bias: bool) -> keras.Layer:
+    config = layer.get_config()
+    kind = type(layer)
+    if plain:
+        kind = keras.layers.Conv2D
+        config = {name: config[name] for name in _ALIKE} | {"activation": config["activation"]}
+    config["use_bias"] = layer.use_bias or with_bias
+    # The weights follow; drawing 250 million random numbers first takes seconds and gigabytes.
+    return kind.from_config({**config, "kernel_initializer": "zeros"})
+
+
+def _folded(weights: list[np.ndarray], norm: Any, transposed: bool) -> list[np.ndarray]:
+    def values(variable: Any, otherwise: float) -> np.ndarray:
+        if variable is None:
+            return np.full(norm.moving_mean.shape, otherwise)
+        return np.asarray(keras.ops.convert_to_numpy(variable), np.float64)
+
+    variance = values(norm.moving_variance, 1.0)
+    scale = values(norm.gamma, 1.0) / np.sqrt(variance + norm.epsilon)
+    bias = weights[1].astype(np.float64) if len(weights) > 1 else 0.0
+    bias = (bias - values(norm.moving_mean, 0.0)) * scale + values(norm.beta, 0.0)
+    factors = scale.astype(np.float32)
+    return [weights[0] * (factors[:, None] if transposed else factors), bias]
