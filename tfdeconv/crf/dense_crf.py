@@ -35,8 +35,7 @@ class DenseCRF:
             standard deviation in levels of 0..255, at least 0.5. None leaves it out.
         iterations: Updates of the mean field, at least 0.
         normalization: "symmetric" divides each kernel by the square roots of its row sums from
-            either side, as pydensecrf does by default. "none" takes the sums as they are, as the
-            release does: weights then mean more the wider a kernel is.
+            either side, as pydensecrf does by default. "none" leaves the sums, as the release does.
         backend: "tensorflow", or "pydensecrf" (a package of its own) for comparison.
 
     Raises:
