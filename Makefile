@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= demo
+# Processes of the default test suite: a test keeps one core busy, and a worker takes 3 GB.
+WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: help demo test test-large lint clean
@@ -16,7 +18,7 @@ demo: .venv/.installed
 	$(BIN)/tfdeconv demo --out $(OUT)
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 test-large: .venv/.installed-test
 	$(BIN)/python -m pytest -q -m large

@@ -10,11 +10,11 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfdeconv/version.py").read
 
 EXTRAS = {
     "crf": ["pydensecrf2"],
-    "serving": ["tensorflow-serving-api"],
+    "serving": ["grpcio"],
     "hub": ["keras-hub"],
     "onnx": ["tf2onnx", "onnx", "onnxruntime"],
     "litert": ["ai-edge-litert"],
-    "test": ["pytest", "jax", "ruff", "mypy"],
+    "test": ["pytest", "pytest-xdist", "tensorflow-serving-api", "jax", "ruff", "mypy"],
 }
 
 setup(

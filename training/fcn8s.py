@@ -1,4 +1,4 @@
-"""FCN-8s, the other half of the ensemble EDeconvNet (section 4.4 of the paper), on whole images.
+"""FCN-8s, the other half of the ensemble EDeconvNet (section 5.2 of the paper), on whole images.
 
 python -m training.fcn8s DATA --out RUN [--init STAGE2] [--recipe paper]
 

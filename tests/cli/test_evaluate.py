@@ -117,6 +117,18 @@ def test_defaults_are_the_library_s(files, monkeypatch, capsys) -> None:
     ]
 
 
+def test_release_is_one_switch_that_others_override(monkeypatch) -> None:
+    monkeypatch.setattr("tfdeconv.inference.segmenter.Segmenter", lambda model, **options: options)
+    chosen, _ = evaluate.open_segmenter(parse("model", "data", "--release", "--crf"))
+    assert chosen == {
+        "aggregate": "release",
+        "ensemble_mode": "product",
+        "crf": DenseCRF.release(),
+    }
+    chosen, _ = evaluate.open_segmenter(parse("model", "data", "--release", "--aggregate", "max"))
+    assert chosen == {"aggregate": "max", "ensemble_mode": "product"}
+
+
 @pytest.mark.parametrize(
     "words",
     [

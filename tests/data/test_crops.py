@@ -1,5 +1,7 @@
 """Windows cut in the graph against loops over pixels and against OpenCV."""
 
+import resource
+
 import cv2
 import numpy as np
 import pytest
@@ -79,6 +81,22 @@ def test_a_window_larger_than_a_large_image_is_cut_without_copying_it():
     crop = crops.crop_image(image, tf.constant([-1000, -2000, 11_000, 10_000]), 12)
     np.testing.assert_allclose(crop[1:11, 2:10], 100.0, atol=1e-3)
     assert not crop[0].numpy().any() and not crop[:, :2].numpy().any()
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_panorama_one_pixel_wide_is_cut_in_the_memory_of_the_crop(axis):
+    image = np.zeros((1, 6_000_000, 3), np.uint8)
+    image[:, 3_000_000:] = 200
+    window = (0, 0, 1, 6_000_000)
+    if axis == 0:
+        image, window = image.transpose(1, 0, 2), (0, 0, 6_000_000, 1)
+    image = tf.constant(image)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    crop = crops.crop_image(image, tf.constant(window), 224)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    line = crop[:, 0, 0] if axis == 0 else crop[0, :, 0]
+    np.testing.assert_array_equal(line, [0.0] * 112 + [200.0] * 112)
+    assert after - before < 100_000  # kilobytes; rows of it in float32 would be 16 gigabytes
 
 
 def test_two_maps_are_cut_as_one():

@@ -1,5 +1,7 @@
 """Decoding in the graph: every kind of file comes out right or is named."""
 
+import base64
+
 import cv2
 import numpy as np
 import pytest
@@ -43,6 +45,22 @@ def test_an_odd_colour_that_no_pixel_uses_does_no_harm():
     palette = np.array([[0, 0, 0], [128, 0, 0], [1, 2, 3]])
     data = png(np.array([[0, 1]]), 2, 3, palette)
     assert decode.decode_labels(tf.constant(data)).numpy().tolist() == [[0, 1]]
+
+
+# 32x16 in four fields, saved by Pillow 12 as quality 95 without subsampling: cyan and magenta above
+# white and black. The inks are stored inverted, as Adobe does.
+CMYK = base64.b64decode(
+    "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwACAQEBAQECAQEBAgICAgIEAwICAgIFBAQDBAYFBgYGBQYGBgcJCAYHCQcGBggL"
+    "CAkKCgoKCgYICwwLCgwJCgoK/8AAFAgAEAAgBEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAAKCf/EABQQ"
+    "AQAAAAAAAAAAAAAAAAAAAAD/2gAOBEMATQBZAEsAAD8An/b+N/G/gAv8QBgAC/wAABAGAP/Z"
+)
+
+
+def test_a_cmyk_jpeg_comes_out_in_rgb_everywhere():
+    expected = np.full((16, 32, 3), 255)
+    expected[:8, :16, 0] = expected[:8, 16:, 1] = expected[8:, 16:] = 0
+    for decoded in (images.decode_image(CMYK), decode.decode_image(tf.constant(CMYK)).numpy()):
+        np.testing.assert_allclose(decoded, expected, atol=1)
 
 
 WRONG = {

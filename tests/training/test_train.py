@@ -1,132 +1,60 @@
-"""Training as a user runs it: run folders, resuming bit for bit, and stopping without loss."""
+"""Training from Python: what it starts from, what it refuses, and stopping without loss."""
 
-import csv
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
 import pytest
 
-from tests.helpers import CHECKOUT, run_tfdeconv
 from tfdeconv import boxes, files, labels
-from tfdeconv.data.drawn import CLASS_NAMES, draw_dataset
 from tfdeconv.errors import UserError
-from tfdeconv.models import class_names, load_model
+from tfdeconv.models import load_model
 from tfdeconv.training import inputs
+from tfdeconv.training.callbacks import TrainingInterrupted
 from tfdeconv.training.run_folder import RunFolder
-from tfdeconv.training.train import segments, train
+from tfdeconv.training.train import train
 
 TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 4, "steps": 16}
-FLAGS = [part for n, v in TINY.items() for part in (f"--{n.replace('_', '-')}", str(v))]
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return draw_dataset(tmp_path_factory.mktemp("drawn") / "data", images=12, val=4, seed=0)
+def test_a_diverged_encoder_is_told(drawn, tmp_path):
+    with pytest.raises(UserError, match=r"encoder must stay finite.*at step \d+.*lower learning"):
+        train("stage1", drawn, tmp_path / "run", learning_rate=1e38, **TINY)
 
 
-@pytest.fixture(scope="module")
-def whole_run(data, tmp_path_factory):
-    """A run that nothing interrupted, in a process of its own."""
-    out = tmp_path_factory.mktemp("runs") / "whole"
-    result = run_tfdeconv("train", "stage1", str(data), "--out", str(out), *FLAGS)
-    assert result.returncode == 0, result.stderr
-    assert "16 steps, loss" in result.stdout.splitlines()[-1]
-    return RunFolder(out)
+def test_ctrl_c_while_the_encoder_learns_says_how_to_go_on(drawn, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tfdeconv.training.train.train_encoder", interrupted)
+    for resume in (False, True):
+        with pytest.raises(TrainingInterrupted, match=r"learnt to classify.*--resume to begin"):
+            train("stage1", drawn, tmp_path / "run", resume=resume, **TINY)
 
 
-def last_weights(run):
-    return load_model(run.last).get_weights()
-
-
-def test_the_run_folder_holds_what_it_promises(whole_run):
-    model = load_model(whole_run.path)
-    assert class_names(model) == CLASS_NAMES
-    assert model.output_shape == (None, 32, 32, 9)
-    assert getattr(model, "optimizer", None) is None
-    with open(whole_run.path / "log.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows] == [4, 8, 12, 16]
-    assert {"loss", "mean_iou", "val_loss", "val_mean_iou"} < set(rows[0])
-    assert whole_run.load_state()["best"] == max(float(row["val_mean_iou"]) for row in rows)
-    assert any(whole_run.tensorboard.iterdir())
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_run_ends_as_the_whole_one_bit_for_bit(data, whole_run, tmp_path, number):
-    out = tmp_path / "run"
-    command = ["train", "stage1", str(data), "--out", str(out), *FLAGS]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tfdeconv", *command],
-        cwd=CHECKOUT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while process.poll() is None and not (out / "last" / "state.json").exists():
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=120)
-    stopped_at = json.loads((out / "last" / "state.json").read_text())["step"]
-    assert 0 < stopped_at < 16
-    if number == signal.SIGINT:
-        assert process.returncode == 1
-        assert f"interrupted at step {stopped_at} of 16" in errors and "--resume" in errors
-        assert "Traceback" not in errors
-    result = run_tfdeconv(*command, "--resume")
-    assert result.returncode == 0, result.stderr
-    for mine, theirs in zip(last_weights(RunFolder(out)), last_weights(whole_run), strict=True):
-        assert mine.tobytes() == theirs.tobytes()
-
-
-def test_resuming_a_finished_run_changes_nothing(data, whole_run):
-    before = whole_run.model_file.read_bytes()
-    train("stage1", data, whole_run.path, resume=True, **TINY)
-    assert whole_run.model_file.read_bytes() == before
-
-
-def test_a_run_of_another_network_is_not_resumed(data, whole_run):
-    with pytest.raises(UserError, match=r"other settings.*recipe"):
-        train("stage1", data, whole_run.path, resume=True, **{**TINY, "width": 1 / 8})
-
-
-def test_a_run_is_not_overwritten(data, whole_run):
-    with pytest.raises(UserError, match="--resume, or choose another folder"):
-        train("stage1", data, whole_run.path, **TINY)
-
-
-def test_resume_without_a_run_says_so(data, tmp_path):
-    with pytest.raises(UserError, match="Train without --resume"):
-        train("stage1", data, tmp_path / "nothing", resume=True, **TINY)
-
-
-def test_a_diverged_loss_stops_and_keeps_the_last_good_state(data, tmp_path):
-    with pytest.raises(UserError, match=r"stay finite.*at step \d+.*lower learning rate"):
-        train("stage1", data, tmp_path / "run", learning_rate=1e30, **TINY)
+def test_a_diverged_loss_stops_and_keeps_the_last_good_state(drawn, start, tmp_path):
+    options = {"init": start, "batch_size": 4, "steps": 16}
+    with pytest.raises(UserError, match=r"weights must stay finite.*at step \d+.*lower learning"):
+        train("stage1", drawn, tmp_path / "run", learning_rate=1e30, **options)
     run = RunFolder(tmp_path / "run")
     if run.last.is_dir():
-        assert all(np.isfinite(weights).all() for weights in last_weights(run))
+        assert all(np.isfinite(weights).all() for weights in load_model(run.last).get_weights())
 
 
-def test_stage_2_starts_from_stage_1_in_mixed_precision(data, whole_run, tmp_path):
+def test_stage_2_starts_from_stage_1_in_mixed_precision(drawn, start, tmp_path):
     found = {
         path.stem: boxes.Proposals(
             np.array([[0, 0, 200, 200], [20, 20, 120, 120]], np.float32), np.ones(2, np.float32)
         )
-        for path in (data / "JPEGImages").iterdir()
+        for path in (drawn / "JPEGImages").iterdir()
     }
     boxes.save(tmp_path / "p.npz", found, {})
     run = train(
         "stage2",
-        data,
+        drawn,
         tmp_path / "stage2",
-        init=whole_run.path,
+        init=start,
         proposals=tmp_path / "p.npz",
         mixed_precision=True,
         steps=2,
@@ -139,17 +67,17 @@ def test_stage_2_starts_from_stage_1_in_mixed_precision(data, whole_run, tmp_pat
     assert run.settings()["recipe"]["width"] == 1 / 16
 
 
-def test_stage_2_must_have_proposals(data, tmp_path):
+def test_stage_2_must_have_proposals(drawn, tmp_path):
     with pytest.raises(UserError, match="tfdeconv propose"):
-        train("stage2", data, tmp_path / "run", **TINY)
+        train("stage2", drawn, tmp_path / "run", **TINY)
 
 
-def test_the_size_of_the_first_model_cannot_be_changed(data, whole_run, tmp_path):
+def test_the_size_of_the_first_model_cannot_be_changed(drawn, start, tmp_path):
     with pytest.raises(UserError, match="`input_size` must be that of the model to start from, 32"):
-        train("stage1", data, tmp_path / "run", init=whole_run.path, input_size=64)
+        train("stage1", drawn, tmp_path / "run", init=start, input_size=64)
 
 
-def test_a_model_for_other_classes_is_refused(data, whole_run, tmp_path):
+def test_a_model_for_other_classes_is_refused(drawn, start, tmp_path):
     other = tmp_path / "other"
     (other / "ImageSets" / "Segmentation").mkdir(parents=True)
     files.write_text(other / "ImageSets" / "Segmentation" / "train.txt", "a\n")
@@ -158,15 +86,15 @@ def test_a_model_for_other_classes_is_refused(data, whole_run, tmp_path):
     with pytest.raises(
         UserError, match="must be trained for the classes of the data, ground, tree"
     ):
-        train("stage1", other, tmp_path / "run", init=whole_run.path)
+        train("stage1", other, tmp_path / "run", init=start)
 
 
-def test_without_a_val_split_the_last_model_is_kept(data, tmp_path):
-    lists = data / "ImageSets" / "Segmentation"
+def test_without_a_val_split_the_last_model_is_kept(drawn, tmp_path):
+    lists = drawn / "ImageSets" / "Segmentation"
     bare = tmp_path / "data"
     bare.mkdir()
     for name in ("JPEGImages", "SegmentationClass", "SegmentationObject", "classes.txt"):
-        os.symlink(data / name, bare / name)
+        os.symlink(drawn / name, bare / name)
     (bare / "ImageSets" / "Segmentation").mkdir(parents=True)
     os.symlink(lists / "train.txt", bare / "ImageSets" / "Segmentation" / "train.txt")
     run = train("stage1", bare, tmp_path / "run", **{**TINY, "steps": 2})
@@ -189,15 +117,9 @@ def test_an_image_without_objects_gives_no_window_and_one_without_any_is_told(tm
         train("stage1", root, tmp_path / "run", **TINY)
 
 
-def test_calls_of_fit():
-    assert segments(0, 30, 4) == [(0, 4, 7), (28, 2, 1)]
-    assert segments(3, 3, 4) == []
-    assert segments(1, 3, 4) == [(1, 2, 1)]
-
-
-def test_a_file_that_breaks_during_training_is_named(data, tmp_path, monkeypatch):
+def test_a_file_that_breaks_during_training_is_named(drawn, tmp_path, monkeypatch):
     broken = tmp_path / "data"
-    shutil.copytree(data, broken)
+    shutil.copytree(drawn, broken)
     planned = inputs.stage_data
 
     def plan_then_break(*arguments):

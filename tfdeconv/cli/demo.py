@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfdeconv.cli.numbers import whole
+
 if TYPE_CHECKING:
     from tfdeconv.boxes import Proposals
     from tfdeconv.inference.evaluate import Evaluation
@@ -30,10 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", default="demo", metavar="DIR", help="folder to write; default demo"
     )
-    parser.add_argument("--images", type=int, default=600, metavar="N", help="training pictures")
-    parser.add_argument("--val", type=int, default=60, metavar="N", help="validation pictures")
-    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps of each stage")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    for name, kind, default, text in (
+        ("images", whole(1), 600, "training pictures; default 600"),
+        ("val", whole(1), 60, "validation pictures; default 60"),
+        ("steps", whole(1), None, "optimizer steps of each stage, in place of the recipe's"),
+        ("seed", whole(0), 0, "default 0"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=text)
 
 
 def run(arguments: argparse.Namespace) -> int:

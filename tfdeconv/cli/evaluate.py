@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tfdeconv.cli.numbers import whole
+
 if TYPE_CHECKING:
     from tfdeconv.boxes import Proposals
     from tfdeconv.inference.segmenter import Segmenter
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_choices(parser)
     parser.add_argument("--json", metavar="FILE", help="write the result to this file, too")
     parser.add_argument("--out", metavar="DIR", help="write the predicted label maps here")
-    parser.add_argument("--images", metavar="N", type=_positive, help="only the first N images")
+    parser.add_argument("--images", metavar="N", type=whole(1), help="only the first N images")
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +58,13 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="refine the labels to the edges of the image with a fully connected CRF",
     )
+    parser.add_argument(
+        "--release",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="do what the code of the release does where the paper says another thing: --aggregate "
+        "release, --ensemble-mode product, and its parameters with --crf",
+    )
 
 
 def add_proposals(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +83,7 @@ def add_combination(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--boxes",
         metavar="N",
-        type=_count,
+        type=whole(0),
         default=argparse.SUPPRESS,
         help="the most proposals to use beside the whole image (default 50)",
     )
@@ -124,23 +133,12 @@ def open_segmenter(
             "--ensemble-mode must come with --ensemble. Received: "
             f"--ensemble-mode {chosen['ensemble_mode']} alone. Add --ensemble MODEL2."
         )
+    release = hasattr(args, "release")
+    if release:
+        chosen = {"aggregate": "release", "ensemble_mode": "product", **chosen}
     if hasattr(args, "crf"):
-        chosen["crf"] = DenseCRF()
+        chosen["crf"] = DenseCRF.release() if release else DenseCRF()
     found = None
     if chosen.get("proposals", PROPOSALS[0]) not in PROPOSALS:
         found = boxes.load(chosen.pop("proposals"))
     return Segmenter(args.model, **chosen), found
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, not {text}")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
-    return number

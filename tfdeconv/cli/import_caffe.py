@@ -26,6 +26,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfdeconv.cli.numbers import whole
+
 if TYPE_CHECKING:
     import keras
 
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="FILE.keras", help="file to write")
     parser.add_argument(
         "--num-classes",
-        type=_classes,
+        type=whole(2, 255),
         metavar="N",
         help="classes of the network, background included (default: VOC's 21); where the file has "
         "another number, the layers of the scores start anew",
@@ -146,10 +148,3 @@ def _geometry(path: str, found: Mapping[str, tuple[Blob, ...]]) -> tuple[float, 
             + ". Choose a file of DeconvNet, FCN or VGG-16."
         )
     return filters / _FILTERS, side
-
-
-def _classes(text: str) -> int:
-    number = int(text)
-    if not 2 <= number <= 255:
-        raise argparse.ArgumentTypeError(f"must be 2 to 255, not {text}")
-    return number

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tfdeconv.cli.numbers import whole
+
 HELP = "find object proposals in images, in parallel"
 
 
@@ -30,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for name, metavar, kind, text in (
         ("forest", "FILE", str, "a structured forest in OpenCV's format"),
-        ("max-boxes", "N", _count, "the most boxes of an image (default 2000)"),
-        ("jobs", "N", _count, "worker processes (default: every core that may be used)"),
+        ("max-boxes", "N", whole(1), "the most boxes of an image (default 2000)"),
+        ("jobs", "N", whole(1), "worker processes (default: every core that may be used)"),
     ):
         parser.add_argument(
             f"--{name}", metavar=metavar, type=kind, default=argparse.SUPPRESS, help=text
@@ -97,10 +99,3 @@ def image_files(given: Path, split: str | None = None) -> list[Path]:
             "without any."
         )
     return images
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
-    return number

@@ -15,6 +15,8 @@ is given or the run was trained on some.
 
 import argparse
 
+from tfdeconv.cli.numbers import whole
+
 HELP = "measure batch-norm statistics over training windows"
 
 
@@ -31,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batches",
         metavar="N",
-        type=_positive,
+        type=whole(1),
         default=argparse.SUPPRESS,
         help="how many to average over (default 100; the release: 501)",
     )
     parser.add_argument(
         "--batch-size",
         metavar="N",
-        type=_positive,
+        type=whole(1),
         default=argparse.SUPPRESS,
         help="windows of a batch (default 28, as in the release)",
     )
@@ -74,10 +76,3 @@ def run(args: argparse.Namespace) -> None:
         model.save(beside)
     count = batches * options.get("batch_size", batch_norm.BATCH_SIZE)
     print(f"{out}: statistics of {layers} batch normalisations from {count:,} windows")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
-    return number

@@ -88,7 +88,7 @@ def crop_labels(labels: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def isolate_object(labels: tf.Tensor, objects: tf.Tensor, object_id: tf.Tensor) -> tf.Tensor:
-    """Keeps the labels of one instance: stage 1's truth (paper, section 4.1).
+    """Keeps the labels of one instance: stage 1's truth (paper, section 4.2).
 
     As in the release's WINDOW_INST_SEG_DATA layer, all other pixels become background and void
     pixels stay void.
@@ -124,23 +124,27 @@ def _overlap(start: tf.Tensor, stop: tf.Tensor, length: tf.Tensor) -> tuple[tf.T
 
 
 def _crop_samples(image: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
-    shape = tf.shape(image)
-    rows = _interpolate(image, 0, _linear(window[0], window[2], shape[0], size))
-    return _interpolate(rows, 1, _linear(window[1], window[3], shape[1], size))
-
-
-def _interpolate(image: tf.Tensor, axis: int, taps: tuple[tf.Tensor, ...]) -> tf.Tensor:
-    first, first_weight, second, second_weight = taps
-    broadcast = (-1, 1, 1) if axis == 0 else (-1, 1)
-    return sum(
-        tf.cast(tf.gather(image, index, axis=axis), tf.float32) * tf.reshape(weight, broadcast)
-        for index, weight in ((first, first_weight), (second, second_weight))
+    height, width, channels = tf.unstack(tf.shape(image))
+    # Pixel by pixel: whole rows or columns of what is as long as a panorama would not fit.
+    pixels = tf.reshape(image, [height * width, channels])
+    rows, columns = (
+        _linear(window[axis], window[axis + 2], length, size)
+        for axis, length in ((0, height), (1, width))
     )
+
+    def weighted(column: tf.Tensor) -> tf.Tensor:
+        return sum(
+            tf.cast(tf.gather(pixels, row[:, None] * width + column), tf.float32)
+            * tf.reshape(weight, (-1, 1, 1))
+            for row, weight in rows
+        )
+
+    return sum(weighted(column) * tf.reshape(weight, (-1, 1)) for column, weight in columns)
 
 
 def _linear(
     start: tf.Tensor, stop: tf.Tensor, length: tf.Tensor, size: int
-) -> tuple[tf.Tensor, ...]:
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
     # At the edge of the window its last pixel is repeated; pixels outside the image have no weight.
     side = stop - start
     scale = tf.cast(side, tf.float64) / size
@@ -150,9 +154,9 @@ def _linear(
     for index, weight in ((floor, floor + 1 - point), (floor + 1, point - floor)):
         index = start + tf.clip_by_value(tf.cast(index, tf.int32), 0, side - 1)
         inside = (index >= 0) & (index < length)
-        taps.append(tf.clip_by_value(index, 0, length - 1))
-        taps.append(tf.cast(tf.where(inside, weight, tf.zeros_like(weight)), tf.float32))
-    return tuple(taps)
+        weight = tf.cast(tf.where(inside, weight, tf.zeros_like(weight)), tf.float32)
+        taps.append((tf.clip_by_value(index, 0, length - 1), weight))
+    return taps
 
 
 def _nearest(

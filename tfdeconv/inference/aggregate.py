@@ -1,4 +1,4 @@
-"""Score maps of regions -> one score map of the image (paper, section 3.3), as TensorFlow ops.
+"""Score maps of regions -> one score map of the image (paper, section 5.1), as TensorFlow ops.
 
 Everything runs in the graph with unknown sizes and numbers of regions: the served model reuses it.
 `aggregate` is for scores that are there at once; `start`, `add` and `finish` take them in batches

@@ -1,4 +1,4 @@
-"""Two networks as one: EDeconvNet of the paper is DeconvNet with FCN-8s (section 4.4).
+"""Two networks as one: EDeconvNet of the paper is DeconvNet with FCN-8s (section 5.2).
 
 What is combined is what each says of the whole image. The result are logarithms of probabilities:
 scores like those of a single network, whose softmax, or exponential, are the probabilities of the
@@ -52,7 +52,7 @@ def combine(scores_a: tf.Tensor, scores_b: tf.Tensor, mode: str = "mean") -> tf.
 
     Reference:
         Noh, Hong, Han: Learning Deconvolution Network for Semantic Segmentation, ICCV 2015,
-        section 4.4; `generate_EDeconvNet_CRF_results.m` of the release.
+        section 5.2; `generate_EDeconvNet_CRF_results.m` of the release.
     """
     if mode not in MODES:
         raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")

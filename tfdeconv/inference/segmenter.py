@@ -63,7 +63,7 @@ class Segmenter:
 
     Reference:
         Noh, Hong, Han: Learning Deconvolution Network for Semantic Segmentation, ICCV 2015,
-        section 4.4: the best 50 of about 2000 proposals, pixelwise maximum.
+        section 6.1: the best 50 of about 2000 proposals, pixelwise maximum.
     """
 
     def __init__(

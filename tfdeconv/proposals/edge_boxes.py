@@ -65,7 +65,7 @@ def propose(
 
     Reference:
         Noh, Hong, Han: Learning Deconvolution Network for Semantic Segmentation, ICCV 2015,
-        section 4.4: about 2000 proposals an image, the best 50 of which are used.
+        section 6.1: about 2000 proposals an image, the best 50 of which are used.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise ValueError(

@@ -3,6 +3,7 @@
 An image goes by its *id*, the name of its file without folder and ending.
 """
 
+import contextlib
 import functools
 import multiprocessing
 import multiprocessing.connection
@@ -95,7 +96,9 @@ def _in_workers(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker)
     try:
-        yield from pool.map(work, files)
+        with _holding_back_ctrl_c():
+            results = pool.map(work, files)
+        yield from results
     except BrokenProcessPool as error:
         raise UserError(
             "The worker processes must live until their work is done. Received: one was ended from "
@@ -105,12 +108,27 @@ def _in_workers(
         pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _holding_back_ctrl_c() -> Iterator[None]:
+    # Ctrl-C reaches every process of the terminal, and one that is still starting could die of it
+    # with the queue of the others locked. Workers inherit the mask and keep it for life; here it is
+    # lifted again, and a Ctrl-C from the meantime arrives then.
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker() -> None:
     import cv2
 
     # The cores are shared out among the workers already.
     cv2.setNumThreads(1)
-    # Ctrl-C reaches every process of the terminal; the parent alone decides what follows.
+    # The parent alone decides what follows a Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

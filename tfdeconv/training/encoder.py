@@ -5,14 +5,17 @@ one, the encoder first learns to classify the objects of the stage 1 windows: a 
 gets going much sooner on features that already tell the classes apart.
 """
 
+import math
 import sys
 
 import keras
 import tensorflow as tf
 from keras import layers
 
+from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.training.inputs import StageData, training_batches
+from tfdeconv.training.ready import make_ready
 from tfdeconv.training.recipes import Recipe
 
 LAST_LAYER = "relu7"
@@ -26,6 +29,9 @@ def train_encoder(model: keras.Model, inputs: StageData, recipe: Recipe, seed: i
         inputs: The data of stage 1.
         recipe: Gives batch size, learning rate and `encoder_steps`, the number of batches.
         seed: Decides the order of the windows.
+
+    Raises:
+        UserError: when the loss becomes NaN or infinite.
     """
     x = layers.GlobalAveragePooling2D()(model.get_layer(LAST_LAYER).output)
     scores = layers.Dense(model.outputs[0].shape[-1], dtype="float32")(x)
@@ -37,14 +43,26 @@ def train_encoder(model: keras.Model, inputs: StageData, recipe: Recipe, seed: i
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
+    make_ready(classifier)
     # Another seed than the training that follows: it need not see the same windows first.
     batches = training_batches(inputs, recipe, seed + 1, 0, steps)
     classifier.fit(
         batches.map(lambda images, labels: (images, object_class(labels))),
         steps_per_epoch=steps,
+        callbacks=[_RequireFinite()],
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 2,
     )
+
+
+class _RequireFinite(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise UserError(
+                f"The loss of the encoder must stay finite. Received: loss={loss} at step "
+                f"{batch + 1} of it. Train with a lower learning rate or without mixed precision."
+            )
 
 
 def object_class(labels: tf.Tensor) -> tf.Tensor:

@@ -104,15 +104,15 @@ class Recipe:
 
 
 _PAPER_STAGE1 = Recipe(
-    input_size=224,  # section 3.2; crops of 250x250
+    input_size=224,  # section 6.1; crops of 250x250
     width=1.0,
     deconv_deviation=0.01,  # stage_1_train.prototxt: weight_filler of fc6-deconv to the scores
     encoder_steps=0,  # the paper starts from a trained VGG-16
     background=False,  # section 4.2 names proposals that overlap an object
     steps=20_000,  # solver: max_iter
     batch_size=8,  # stage_1_train.prototxt: batch_size
-    accumulate=8,  # solver: iter_size; 64 windows a step, section 4.3
-    optimizer="sgd",  # momentum 0.9, section 4.3
+    accumulate=8,  # solver: iter_size; 64 windows a step, section 6.1
+    optimizer="sgd",  # momentum 0.9, section 6.1
     learning_rate=0.01,  # solver: base_lr
     drops=(9_000, 18_000),  # solver: stepsize, gamma 0.1
     weight_decay=0.0005 / 8,  # solver: weight_decay over iter_size

@@ -11,10 +11,11 @@ from tfdeconv.data import voc
 from tfdeconv.errors import UserError
 from tfdeconv.models import load_model
 from tfdeconv.training import heads, start
-from tfdeconv.training.callbacks import Keeper, Progress
+from tfdeconv.training.callbacks import Keeper, Progress, TrainingInterrupted
 from tfdeconv.training.encoder import train_encoder
 from tfdeconv.training.inputs import StageData, stage_data, training_batches
 from tfdeconv.training.pretrained import first_model
+from tfdeconv.training.ready import make_ready
 from tfdeconv.training.recipes import Recipe
 from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.settings import fitted, settings_of, versions
@@ -86,9 +87,10 @@ def train(
         stage_inputs = stage_data(stage, data, proposals, chosen, seed)
         # With a single class of objects there is nothing to classify.
         from_scratch = state["step"] == 0 and first is None and len(names) > 2
+        make_ready(model)
         try:
             if from_scratch and chosen.encoder_steps:
-                train_encoder(model, stage_inputs, chosen, seed)
+                _train_encoder(model, run, stage_inputs, chosen, seed)
             _fit(model, run, state, chosen, stage_inputs, seed)
         except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
             raise _told(error, stage_inputs) from error
@@ -112,6 +114,18 @@ def _begin_or_go_on(
         model = heads.with_heads(model)
     model.compile(optimizer=recipe.build_optimizer(), **heads.objectives(model, recipe))
     return model, {"step": 0, "best": -1.0, "history": []}
+
+
+def _train_encoder(
+    model: keras.Model, run: RunFolder, inputs: StageData, recipe: Recipe, seed: int
+) -> None:
+    try:
+        train_encoder(model, inputs, recipe, seed)
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(
+            f"Training was interrupted while the encoder learnt to classify, of which nothing is "
+            f"kept in `{run.path}`. Give the same command with --resume to begin it again."
+        ) from None
 
 
 def _fit(

@@ -1,0 +1,106 @@
+"""Run folders, and trainings that go on bit for bit where they were interrupted."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.helpers import CHECKOUT, run_tfdeconv
+from tfdeconv.data.drawn import CLASS_NAMES
+from tfdeconv.errors import UserError
+from tfdeconv.models import class_names, load_model
+from tfdeconv.training.run_folder import RunFolder
+from tfdeconv.training.train import segments, train
+
+TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 4, "steps": 16}
+FLAGS = [part for n, v in TINY.items() for part in (f"--{n.replace('_', '-')}", str(v))]
+
+
+@pytest.fixture(scope="module")
+def command(drawn, start):
+    return ["train", "stage1", str(drawn), "--init", str(start), *FLAGS]
+
+
+@pytest.fixture(scope="module")
+def whole_run(command, tmp_path_factory):
+    """A run that nothing interrupted, in a process of its own."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    result = run_tfdeconv(*command, "--out", str(out))
+    assert result.returncode == 0, result.stderr
+    assert "16 steps, loss" in result.stdout.splitlines()[-1]
+    return RunFolder(out)
+
+
+def last_weights(run):
+    return load_model(run.last).get_weights()
+
+
+def test_the_run_folder_holds_what_it_promises(whole_run):
+    model = load_model(whole_run.path)
+    assert class_names(model) == CLASS_NAMES
+    assert model.output_shape == (None, 32, 32, 9)
+    assert getattr(model, "optimizer", None) is None
+    with open(whole_run.path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [4, 8, 12, 16]
+    assert {"loss", "mean_iou", "val_loss", "val_mean_iou"} < set(rows[0])
+    assert whole_run.load_state()["best"] == max(float(row["val_mean_iou"]) for row in rows)
+    assert any(whole_run.tensorboard.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_run_ends_as_the_whole_one_bit_for_bit(command, whole_run, tmp_path, number):
+    out = tmp_path / "run"
+    command = [*command, "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tfdeconv", *command],
+        cwd=CHECKOUT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not (out / "last" / "state.json").exists():
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    stopped_at = json.loads((out / "last" / "state.json").read_text())["step"]
+    assert 0 < stopped_at < 16
+    if number == signal.SIGINT:
+        assert process.returncode == 1
+        assert f"interrupted at step {stopped_at} of 16" in errors and "--resume" in errors
+        assert "Traceback" not in errors
+    result = run_tfdeconv(*command, "--resume")
+    assert result.returncode == 0, result.stderr
+    for mine, theirs in zip(last_weights(RunFolder(out)), last_weights(whole_run), strict=True):
+        assert mine.tobytes() == theirs.tobytes()
+
+
+def test_resuming_a_finished_run_changes_nothing(drawn, start, whole_run):
+    before = whole_run.model_file.read_bytes()
+    train("stage1", drawn, whole_run.path, init=start, resume=True, **TINY)
+    assert whole_run.model_file.read_bytes() == before
+
+
+def test_a_run_of_another_network_is_not_resumed(drawn, whole_run):
+    with pytest.raises(UserError, match=r"other settings.*recipe"):
+        train("stage1", drawn, whole_run.path, resume=True, **{**TINY, "width": 1 / 8})
+
+
+def test_a_run_is_not_overwritten(drawn, whole_run):
+    with pytest.raises(UserError, match="--resume, or choose another folder"):
+        train("stage1", drawn, whole_run.path, **TINY)
+
+
+def test_resume_without_a_run_says_so(drawn, tmp_path):
+    with pytest.raises(UserError, match="Train without --resume"):
+        train("stage1", drawn, tmp_path / "nothing", resume=True, **TINY)
+
+
+def test_calls_of_fit():
+    assert segments(0, 30, 4) == [(0, 4, 7), (28, 2, 1)]
+    assert segments(3, 3, 4) == []
+    assert segments(1, 3, 4) == [(1, 2, 1)]

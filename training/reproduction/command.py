@@ -1,0 +1,53 @@
+"""The command line of `training.reproduce`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tfdeconv import boxes, files, proposals
+from tfdeconv.data.drawn import draw_dataset
+from tfdeconv.errors import UserError
+
+# Those of `tfdeconv demo`.
+IMAGES, VAL = 600, 60
+
+
+def main() -> int:
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.reproduce",
+        description="Measure the paper's claims on drawn data, half an hour a seed.",
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder to work in, and to go on in")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="N", help="default 0 1 2"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="of each stage, in place of the recipe's"
+    )
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        print(_reproduce(arguments.out, arguments.seeds, arguments.steps))
+    except (UserError, OSError) as error:
+        print(f"training.reproduce: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _reproduce(out: Path, seeds: list[int], steps: int | None) -> str:
+    # TensorFlow is loaded here, after its chatter is turned down.
+    from training.reproduction import measures, runs, table
+
+    data = draw_dataset(out / "data", IMAGES, VAL)
+    found = out / "proposals.npz"
+    if not found.exists():
+        boxes.save(found, proposals.propose_files(sorted((data / "JPEGImages").iterdir())), {})
+    results = {}
+    for seed in seeds:
+        setting = runs.Setting(data, found, out / f"seed{seed}", seed, steps)
+        results[seed] = measures.measure(setting, runs.train_all(setting))
+    report = table.report(results)
+    files.write_text(out / "report.md", report + "\n")
+    return report

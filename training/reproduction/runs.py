@@ -1,0 +1,121 @@
+"""The networks of one seed: an encoder that all start from, DeconvNet and its variants, FCN-8s.
+
+Every network is trained by the small recipe. The encoder takes the place of the VGG-16 that the
+paper starts from: it has learnt to classify the objects (`tfdeconv.training.encoder`).
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from tfdeconv.data import voc
+from tfdeconv.files import replacing
+from tfdeconv.models import load_model
+from tfdeconv.training import batch_norm
+from tfdeconv.training.encoder import train_encoder
+from tfdeconv.training.inputs import stage_data
+from tfdeconv.training.recipes import Recipe
+from tfdeconv.training.run_folder import RunFolder
+from tfdeconv.training.stages import find_recipe
+from tfdeconv.training.start import starting_model
+from tfdeconv.training.train import train
+from training.reproduction.unpooling import KINDS, with_unpooling
+
+# A third of the recipe's: what tells the ways to unpool apart shows by then.
+UNPOOLING_STEPS = 1000
+
+
+class Setting(NamedTuple):
+    """What the networks of a seed are trained on.
+
+    Attributes:
+        data: The drawn data set.
+        proposals: Its proposals.
+        out: Folder of the seed.
+        seed: Decides weights and windows; the data are the same for all seeds.
+        steps: Optimizer steps of each stage, None for those of the recipe.
+    """
+
+    data: Path
+    proposals: Path
+    out: Path
+    seed: int
+    steps: int | None = None
+
+    def recipe(self, stage: str) -> Recipe:
+        """Returns the recipe of a stage with these steps."""
+        return find_recipe("small", stage).with_changes(steps=self.steps)
+
+
+def train_all(setting: Setting) -> dict[str, Path]:
+    """Trains what is not trained yet, and goes on with what was interrupted.
+
+    Args:
+        setting: The data, folder and seed.
+
+    Returns:
+        Name -> saved model: `stage1` and `stage2`; the three of `KINDS`, after `UNPOOLING_STEPS` of
+        stage 2 straight from the encoder; `fcn8s`, and `fcn8s-stage2`, which starts from what
+        DeconvNet's encoder is after stage 2.
+    """
+    encoder = _encoder(setting)
+    models = {"stage1": _trained(setting, "stage1", "stage1", encoder)}
+    models["stage2"] = _trained(setting, "stage2", "stage2", models["stage1"])
+    short = setting._replace(steps=setting.steps or UNPOOLING_STEPS)
+    for kind in KINDS:
+        models[kind] = _trained(short, "stage2", kind, _start(setting, encoder, kind))
+    models["fcn8s"] = _trained(setting, "fcn8s", "fcn8s", encoder)
+    models["fcn8s-stage2"] = _trained(setting, "fcn8s", "fcn8s-stage2", models["stage2"])
+    return models
+
+
+def _encoder(setting: Setting) -> Path:
+    file = setting.out / "encoder.keras"
+    if file.exists():
+        return file
+    recipe = setting.recipe("stage1")
+    keras.utils.set_random_seed(setting.seed)
+    names = voc.read_split(setting.data, "train").class_names
+    model = starting_model(recipe, names, None, "float32")
+    inputs = stage_data("stage1", setting.data, None, recipe, setting.seed)
+    print(f"--- seed {setting.seed}: encoder", flush=True)
+    train_encoder(model, inputs, recipe, setting.seed)
+    with replacing(file) as beside:
+        model.save(beside)
+    return file
+
+
+def _start(setting: Setting, encoder: Path, kind: str) -> Path:
+    file = setting.out / f"{kind}-start.keras"
+    if not file.exists():
+        with replacing(file) as beside:
+            with_unpooling(load_model(encoder), kind).save(beside)
+    return file
+
+
+def _trained(setting: Setting, stage: str, name: str, init: Path) -> Path:
+    ready = setting.out / f"{name}.trained.keras"
+    if ready.exists():
+        return ready
+    print(f"--- seed {setting.seed}: {name}", flush=True)
+    keras.backend.clear_session()
+    run = RunFolder(setting.out / name)
+    proposals = setting.proposals if stage == "stage2" else None
+    train(
+        stage,
+        setting.data,
+        run.path,
+        init=init,
+        proposals=proposals,
+        seed=setting.seed,
+        resume=run.exists,
+        steps=setting.steps,
+    )
+    model = load_model(run.path)
+    if stage != "fcn8s":
+        images = batch_norm.window_images(model, setting.data, proposals, background=True)
+        batch_norm.recalibrate(model, images)
+    with replacing(ready) as beside:
+        model.save(beside)
+    return ready

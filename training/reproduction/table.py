@@ -1,0 +1,99 @@
+"""The report: every claim as a table, mean and spread over the seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from training.reproduction.measures import BOXES, COUNTS
+from training.reproduction.runs import UNPOOLING_STEPS
+from training.reproduction.sizes import BIN_NAMES
+
+DECONVNET, FCN = "stage2", "fcn8s"
+_FCN_NAMES = ((FCN, "FCN-8s"), (f"{FCN}-stage2", "FCN-8s from DeconvNet's encoder"))
+_BOTH = tuple((f"{DECONVNET} and {row}", f"DeconvNet and {title}") for row, title in _FCN_NAMES)
+
+# Title, and its rows: what it says -> name of the row in `measures.rows`.
+CLAIMS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("Stages", {"stage 1 alone": "stage1", "stage 1 + 2": DECONVNET}),
+    (
+        "Aggregation",
+        {
+            f"{mode}, {count} boxes": DECONVNET
+            if (mode, count) == ("max", BOXES)
+            else f"{mode}-{count}"
+            for count in (BOXES, COUNTS[-1])
+            for mode in ("max", "mean", "release")
+        },
+    ),
+    (
+        "Number of boxes, beside the whole image (max)",
+        {
+            str(count): DECONVNET if count == BOXES else f"max-{count}"
+            for count in sorted((*COUNTS, BOXES))
+        },
+    ),
+    (
+        f"Unpooling, {UNPOOLING_STEPS} steps of stage 2 straight from the encoder",
+        {"by switches": "switches", "bilinear upsampling": "bilinear", "to the corner": "corner"},
+    ),
+    (
+        "Networks, without and with the CRF",
+        {
+            f"{title}{crf and ' + CRF'}": f"{row}{crf}"
+            for row, title in ((DECONVNET, "DeconvNet"), *_FCN_NAMES, *_BOTH)
+            for crf in ("", "+crf")
+        },
+    ),
+    (
+        "Ensemble by the release's product",
+        {title: f"{row}, product" for row, title in _BOTH},
+    ),
+)
+SIZES = {
+    **{title: row for row, title in _FCN_NAMES},
+    "DeconvNet": DECONVNET,
+    "DeconvNet and FCN-8s": f"{DECONVNET} and {FCN}",
+}
+
+
+def report(results: dict[int, dict[str, Any]]) -> str:
+    """Returns the tables as Markdown.
+
+    Args:
+        results: Seed -> what `measure` returned.
+    """
+    seeds = ", ".join(map(str, results))
+    parts = []
+    for title, rows in CLAIMS:
+        head = f"| {title} | mean IoU | seeds {seeds} |\n|---|---|---|"
+        lines = [
+            f"| {label} | {spread(values)} | {', '.join(f'{100 * v:.1f}' for v in values)} |"
+            for label, values in (
+                (label, [result[row]["mean_iou"] for result in results.values()])
+                for label, row in rows.items()
+            )
+        ]
+        parts.append("\n".join([head, *lines]))
+    head = f"| IoU of objects by size | {' | '.join(BIN_NAMES)} |\n|---|{'---|' * len(BIN_NAMES)}"
+    lines = [
+        f"| {label} | {' | '.join(map(spread, columns))} |"
+        for label, columns in (
+            (label, zip(*(result[row]["by_size"] for result in results.values()), strict=True))
+            for label, row in SIZES.items()
+        )
+    ]
+    return "\n\n".join([*parts, "\n".join([head, *lines])])
+
+
+def spread(values: Sequence[float]) -> str:
+    """Returns mean and sample standard deviation in percent.
+
+    Example:
+
+    >>> spread([0.60, 0.62, 0.64]), spread([0.5])
+    ('62.0 ± 2.0', '50.0')
+    """
+    values = 100 * np.array(list(values))
+    mean = f"{values.mean():.1f}"
+    return mean if len(values) == 1 else f"{mean} ± {values.std(ddof=1):.1f}"
