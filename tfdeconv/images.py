@@ -87,9 +87,24 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
         UserError: when the file is missing, no such PNG, damaged, too large, or has a colour that
             is not in the palette.
     """
+    return decode_labels(_read_file(path), os.fspath(path))
+
+
+def decode_labels(data: bytes, name: str = "labels") -> np.ndarray:
+    """Decodes a label map as `read_labels` does.
+
+    Args:
+        data: The bytes of the file.
+        name: What to call it in errors.
+
+    Returns:
+        `(height, width)` uint8 array of labels.
+
+    Raises:
+        UserError: as `read_labels`.
+    """
     import cv2
 
-    name, data = os.fspath(path), _read_file(path)
     header = parse_header(data, name)
     _check_size(header, name)
     if (

@@ -3,7 +3,9 @@
 import keras
 import pytest
 
+from tfdeconv import export
 from tfdeconv.cli.main import main
+from tfdeconv.crf import DenseCRF
 from tfdeconv.export import read_metadata
 
 
@@ -43,11 +45,28 @@ def test_defaults_are_the_librarys(run, tmp_path) -> None:
     assert (metadata.boxes, metadata.aggregate) == (50, "max")
 
 
+def test_choices_reach_the_library(monkeypatch) -> None:
+    chosen = {}
+    monkeypatch.setattr("tfdeconv.models.load_model", lambda path: path)
+    monkeypatch.setattr(
+        export, "export_saved_model", lambda *_, **given: chosen.update(given), raising=False
+    )
+    choices = ["--crf", "--precision", "bfloat16", "--max-pixels", "1000"]
+    assert main(["export", "run", "served", *choices]) == 0
+    assert chosen == {"crf": DenseCRF(), "precision": "bfloat16", "max_pixels": 1000}
+
+
 def test_mistakes_are_told_in_a_sentence(run, tmp_path, capsys) -> None:
     assert main(["export", str(tmp_path / "nothing"), str(tmp_path / "served")]) == 1
     assert "tfdeconv: error: `" in capsys.readouterr().err
     assert main(["verify", str(tmp_path), str(run)]) == 1
     assert "must be a folder written by `tfdeconv export`" in capsys.readouterr().err
-    for wrong in (["--boxes", "-1"], ["--aggregate", "median"]):
+    for wrong in (
+        ["--boxes", "-1"],
+        ["--aggregate", "median"],
+        ["--precision", "int8"],
+        ["--max-pixels", "0"],
+        ["--max-pixels", "178956971"],
+    ):
         with pytest.raises(SystemExit, match="2"):
             main(["export", str(run), str(tmp_path), *wrong])

@@ -9,11 +9,14 @@ import pytest
 import tensorflow as tf
 
 from tests.export.networks import plain_network
+from tfdeconv.crf import DenseCRF, pydensecrf_backend
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model, read_metadata
 from tfdeconv.export.c_api.signature_defs import Signature, TensorInfo, read_signatures
 from tfdeconv.export.saved_model import newest_version
+from tfdeconv.layers import Scores
 from tfdeconv.models import DeconvNet
+from tfdeconv.weights import fold_batch_norm
 
 CLASSES = ("ground", "tree", "sky")
 
@@ -48,9 +51,19 @@ def test_signatures_have_names_and_the_batch_first(exported) -> None:
         {"labels": ("uint8", (-1, -1, -1)), "confidence": ("float32", (-1, -1, -1))},
     )
     scores = {"scores": ("float32", (-1, 32, 32, 3))}
+    encoded = {"images_bytes": ("object", (-1,))}
+    summary = {
+        "labels_png_bytes": ("object", (-1,)),
+        "class_ids": ("int32", (-1, 3)),
+        "class_shares": ("float32", (-1, 3)),
+        "class_names": ("object", (-1, 3)),
+    }
+    boxes = {name: segment.inputs[name] for name in ("boxes", "counts")}
     assert described == {
+        "segment_bytes": Signature(encoded, summary),
+        "serving_default": Signature(encoded, summary),
+        "segment_bytes_with_boxes": Signature({**encoded, **boxes}, summary),
         "segment": segment,
-        "serving_default": segment,
         "regions": Signature({"crops": ("float32", (-1, 32, 32, 3))}, scores),
         "regions_uint8": Signature({"crops": ("uint8", (-1, 32, 32, 3))}, scores),
     }
@@ -60,13 +73,16 @@ def test_metadata_tells_what_the_graph_cannot(exported) -> None:
     metadata = read_metadata(exported)
     assert metadata.class_names == list(CLASSES) and metadata.num_classes == 3
     assert (metadata.input_size, metadata.boxes, metadata.aggregate) == (32, 3, "max")
+    assert (metadata.crf, metadata.precision, metadata.max_pixels) == (False, "float32", 2**25)
+    assert (exported / "assets" / "class_names.txt").read_text().split() == list(CLASSES)
     assert metadata.versions["tensorflow"] == tf.__version__
     assert json.loads((exported / "assets.extra" / "tfdeconv.json").read_text())["num_classes"] == 3
 
 
 def test_every_weight_is_stored_once(exported, network) -> None:
     stored = tf.train.list_variables(str(exported / "variables" / "variables"))
-    assert sum(int(np.prod(shape)) for name, shape in stored if shape) == network.count_params()
+    count = sum(int(np.prod(shape)) for name, shape in stored if shape)
+    assert count == fold_batch_norm(network).count_params()
 
 
 def test_versions_count_up(tmp_path) -> None:
@@ -96,8 +112,22 @@ def test_models_that_cannot_be_exported_are_refused(tmp_path) -> None:
     ):
         with pytest.raises(UserError, match=message):
             export_saved_model(model, tmp_path)
-    with pytest.raises(ValueError, match=r"`aggregate` must be one of .*'median'"):
-        export_saved_model(plain_network(), tmp_path, aggregate="median")
+    with pytest.raises(UserError, match="names of the classes must have one line each"):
+        layers = [keras.layers.Conv2D(2, 1), Scores(("one", "an\nother"))]
+        export_saved_model(keras.Sequential([keras.Input((16, 16, 3)), *layers]), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_arguments_out_of_range_are_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pydensecrf_backend, "load", lambda: None)
+    for message, arguments in (
+        (r"`aggregate` must be one of .*'median'", {"aggregate": "median"}),
+        (r"`precision` must be one of .*'float64'", {"precision": "float64"}),
+        (r"`max_pixels` must be from 1 to 178956970. Received: max_pixels=0", {"max_pixels": 0}),
+        (r"`crf` must have backend=.tensorflow.", {"crf": DenseCRF(backend="pydensecrf")}),
+    ):
+        with pytest.raises(ValueError, match=message):
+            export_saved_model(plain_network(), tmp_path, **arguments)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,9 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
-from tfdeconv.export import Verification, export_saved_model, verify
-from tfdeconv.export.verify import sample_requests
+from tfdeconv.export import Verification, export_saved_model, verification, verify
+from tfdeconv.export.c_api.signature_defs import read_saved_model
+from tfdeconv.export.fresh_process import run_in_fresh_process
+from tfdeconv.export.samples import sample_requests
+from tfdeconv.images import decode_image
+from tfdeconv.labels import encode_png
 from tfdeconv.models import DeconvNet
 
 
@@ -22,24 +27,51 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
     return export_saved_model(plain_network(), tmp_path_factory.mktemp("served"))
 
 
+@pytest.fixture(scope="module")
+def answered(exported):
+    """What the process says of the folder, once for all tests."""
+    return run_in_fresh_process(exported, sample_requests(16), warm_up=True)
+
+
+@pytest.fixture
+def answers_at_hand(answered, monkeypatch) -> None:
+    answers, log = answered
+    known = lambda *_, **__: (dict(answers), log)  # noqa: E731
+    monkeypatch.setattr(verification, "run_in_fresh_process", known)
+
+
 def test_the_same_model_agrees(exported, tmp_path) -> None:
     plain_network().save(tmp_path / "model.keras")
-    for model in (plain_network(), tmp_path):
-        verification = verify(exported.parent, model)
-        assert verification.agrees
-        assert verification.equal_labels == 1 and verification.scores_difference < 1e-6
-        assert verification.log == ()
+    found = verify(exported.parent, tmp_path)
+    assert found.agrees and found.equal_labels == 1 and found.scores_difference < 1e-6
+    assert found.log == ()
 
 
-def test_other_weights_do_not_agree(exported) -> None:
-    verification = verify(exported, plain_network(seed=1))
-    assert not verification.agrees
-    assert verification.scores_difference > 0.1 and verification.equal_labels < 0.9
+def test_every_signature_is_warmed_up(answered, exported) -> None:
+    signatures = read_saved_model((exported / "saved_model.pb").read_bytes())
+    warmed = {name.split("/")[1] for name in answered[0] if name.startswith("warmup")}
+    assert warmed == set(signatures) and len(signatures) == 6
 
 
-def test_a_model_of_another_shape_is_told(exported) -> None:
+def test_other_weights_do_not_agree(exported, answers_at_hand) -> None:
+    found = verify(exported, plain_network(seed=1))
+    assert not found.agrees and found.warmed_up == 6
+    assert found.scores_difference > 0.1 and found.equal_labels < 0.9
+
+
+def test_a_model_of_another_shape_is_told(exported, answers_at_hand) -> None:
     with pytest.raises(UserError, match=r"exported from this model.*\(3, 16, 16, 3\).*16, 16, 4\)"):
         verify(exported, plain_network(num_classes=4))
+
+
+@pytest.mark.parametrize("name", ["labels_png_bytes", "labels"])
+def test_a_wrong_label_map_does_not_agree(exported, answered, monkeypatch, name: str) -> None:
+    answers, log = dict(answered[0]), answered[1]
+    key = f"0/segment{'_bytes' * (name != 'labels')}/{name}"
+    wrong = np.zeros((20, 25), np.uint8), np.zeros((25, 16), np.uint8)
+    answers[key] = [encode_png(one) for one in wrong] if name != "labels" else 0 * answers[key]
+    monkeypatch.setattr(verification, "run_in_fresh_process", lambda *_, **__: (answers, log))
+    assert verify(exported, plain_network()).equal_labels < 0.9
 
 
 def deconvnet() -> keras.Model:
@@ -47,25 +79,26 @@ def deconvnet() -> keras.Model:
 
 
 @pytest.mark.parametrize(
-    ("policy", "build"),
+    ("policy", "build", "options"),
     [
-        ("mixed_float16", plain_network),
-        ("mixed_bfloat16", plain_network),
+        ("float32", plain_network, {"precision": "bfloat16", "crf": DenseCRF()}),
+        pytest.param("float32", plain_network, {"precision": "float16"}, marks=pytest.mark.large),
+        pytest.param("mixed_float16", plain_network, {}, marks=pytest.mark.large),
         # Not float16: activations of untrained weights overflow.
-        pytest.param("mixed_bfloat16", deconvnet, marks=pytest.mark.large),
+        pytest.param("mixed_bfloat16", deconvnet, {}, marks=pytest.mark.large),
+        pytest.param("float32", deconvnet, {"precision": "bfloat16"}, marks=pytest.mark.large),
     ],
 )
-def test_half_precision_agrees_within_its_bound(policy: str, build, tmp_path) -> None:
+def test_half_precision_agrees_within_its_bound(policy: str, build, options, tmp_path) -> None:
     keras.config.set_dtype_policy(policy)
     try:
         model = build()
     finally:
         keras.config.set_dtype_policy("float32")
-    verification = verify(export_saved_model(model, tmp_path), model)
-    assert verification.bound == 2e-2
-    assert verification.agrees, str(verification)
-    # Where a processor lacks float16, TensorFlow says that it computes another way.
-    assert [line for line in verification.log if "supports DT_HALF only" not in line] == []
+    found = verify(export_saved_model(model, tmp_path, **options), model)
+    assert found.bound == 2e-2
+    assert found.agrees, str(found)
+    assert found.log == ()
 
 
 def test_what_cannot_be_verified_is_told(exported, tmp_path) -> None:
@@ -80,18 +113,21 @@ def test_what_cannot_be_verified_is_told(exported, tmp_path) -> None:
 
 
 def test_not_a_number_is_no_agreement() -> None:
-    good = Verification(0.0, 0.0, 1.0, 1e-4, ())
+    good = Verification(0.0, 0.0, 1.0, 1e-4, 6, ())
     assert good.agrees
     assert not good._replace(scores_difference=np.nan).agrees
     assert not good._replace(confidence_difference=2e-4).agrees
     assert not good._replace(equal_labels=0.9989).agrees
     assert "labels agree on 100.00 % of pixels" in str(good)
+    assert str(good).endswith("6 warm-up requests ran")
 
 
-def test_samples_ask_both_signatures_for_odd_sizes() -> None:
+def test_samples_ask_for_odd_sizes() -> None:
     requests = sample_requests(32)
     assert requests["0/regions/crops"].shape == (3, 32, 32, 3)
     assert requests["0/segment/images"].shape == (2, 40, 49, 3)
     assert requests["0/segment/counts"].tolist() == [3, 0]
+    files = requests["0/segment_bytes/images_bytes"]
+    assert [decode_image(data).shape[:2] for data in files] == [(40, 49), (49, 32)]
     boxes = requests["0/segment/boxes"]
     assert boxes.min() < 0 and boxes[..., 3].max() > 49

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.layers_helpers import KERNELS, SCATTER, WINDOWS
+from tests.layers_helpers import CODES, KERNELS, SCATTER, WINDOWS
 from tfdeconv.layers import formulations
 
 
@@ -18,6 +18,6 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         original = getattr(formulations, name)
         return lambda *arguments: (names.add(name), original(*arguments))[1]
 
-    for name in (*KERNELS, *WINDOWS, *SCATTER):
+    for name in KERNELS | WINDOWS | CODES | SCATTER:
         monkeypatch.setattr(formulations, name, spy(name))
     return names

@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parsed = _parser().parse_args(arguments)
     try:
-        if parsed.command in ON_TENSORFLOW:
+        # Where a server does the work, it is not needed.
+        if parsed.command in ON_TENSORFLOW and getattr(parsed, "url", None) is None:
             _start_tensorflow()
         return parsed.run(parsed) or 0
     except UserError as error:

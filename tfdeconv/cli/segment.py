@@ -6,13 +6,17 @@ read is named, and the others are segmented all the same.
 
   tfdeconv segment runs/stage2 photo.jpg holiday/ --out segmented --overlay
   tfdeconv segment runs/stage2 photo.jpg --out segmented --ensemble runs/fcn8s
+
+With --server, a model server does the work, and MODEL is the name by which it knows the model:
+
+  tfdeconv segment deconvnet photo.jpg --out segmented --server http://localhost:8501
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +27,31 @@ if TYPE_CHECKING:
 
     from tfdeconv.boxes import Proposals
 
+    Labeller = Callable[[Path, np.ndarray], np.ndarray]
+
 HELP = "label every pixel of photographs"
+_FIXED_BY_EXPORT = ("boxes", "aggregate", "ensemble", "ensemble_mode", "crf")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults live in `Segmenter`."""
-    parser.add_argument("model", metavar="MODEL", help="a .keras file or a run folder")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a .keras file or a run folder; with --server, the name of the served model",
+    )
     parser.add_argument(
         "inputs", metavar="IMAGE|DIR", nargs="+", help="photographs, or folders of them"
     )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for the label maps")
     evaluate.add_choices(parser)
+    parser.add_argument(
+        "--server",
+        dest="url",
+        metavar="URL",
+        help="ask the server at http://HOST:8501 or grpc://HOST:8500, which was started on a "
+        "folder of `tfdeconv export`; boxes are its grid unless --proposals is given",
+    )
     parser.add_argument(
         "--overlay", action="store_true", help="write each photograph with its labels over it, too"
     )
@@ -43,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     """Segments, and prints how many label maps were written; returns 1 when a photograph failed."""
     from tfdeconv import files
     from tfdeconv.errors import UserError
+    from tfdeconv.export.client import ServerUnavailable
     from tfdeconv.images import read_image
     from tfdeconv.progress import track
 
@@ -51,17 +70,19 @@ def run(args: argparse.Namespace) -> int:
     check_names(photographs, Path(args.out))
     # Before the long work, not after it.
     out = files.ensure_writable_folder(args.out)
-    segmenter, proposals = evaluate.open_segmenter(args)
+    label = _local_labels(args) if args.url is None else _served_labels(args)
     failed = 0
     for path in track(photographs, "Segmenting"):
         try:
             image = read_image(path)
-            boxes = None if proposals is None else boxes_of(path, proposals)
+            labels = label(path, image)
+        except ServerUnavailable:
+            raise
         except UserError as error:
             print(f"tfdeconv: error: {error}", file=sys.stderr)
             failed += 1
         else:
-            _write(out / path.stem, image, segmenter.segment(image, boxes), args.overlay)
+            _write(out / path.stem, image, labels, args.overlay)
     written = len(photographs) - failed
     maps = f"{written} label map{'s' * (written != 1)}"
     print(f"{out}: {maps}" + f", {failed} failed" * (failed > 0))
@@ -108,6 +129,48 @@ def boxes_of(path: Path, proposals: Mapping[str, Proposals]) -> np.ndarray:
             "in it. Make the file anew with `tfdeconv propose`, or leave --proposals out."
         )
     return proposals[path.stem].boxes
+
+
+def _local_labels(args: argparse.Namespace) -> Labeller:
+    segmenter, proposals = evaluate.open_segmenter(args)
+
+    def label(path: Path, image: np.ndarray) -> np.ndarray:
+        return segmenter.segment(image, None if proposals is None else boxes_of(path, proposals))
+
+    return label
+
+
+def _served_labels(args: argparse.Namespace) -> Labeller:
+    from tfdeconv import boxes
+    from tfdeconv.errors import UserError
+    from tfdeconv.export.client import Client, ServerUnavailable
+    from tfdeconv.proposals import propose
+
+    if fixed := [name for name in _FIXED_BY_EXPORT if hasattr(args, name)]:
+        raise UserError(
+            f"--{fixed[0].replace('_', '-')} must not come with --server, whose model has it from "
+            "`tfdeconv export`. Leave it out, or export the model anew."
+        )
+    client = Client(args.url, args.model)
+    chosen = getattr(args, "proposals", "grid")
+    found = None if chosen in ("edges", "grid") else boxes.load(chosen)
+
+    def label(path: Path, image: np.ndarray) -> np.ndarray:
+        sent = None
+        if chosen == "edges":
+            sent = propose(image).boxes
+        elif found is not None:
+            sent = boxes_of(path, found)
+            # As `Segmenter` does; servers refuse them.
+            sent = sent[boxes.area(sent) > 0]
+        try:
+            return client.segment(path.read_bytes(), sent).labels
+        except ServerUnavailable:
+            raise
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+
+    return label
 
 
 def _write(stem: Path, image: np.ndarray, labels: np.ndarray, with_overlay: bool) -> None:

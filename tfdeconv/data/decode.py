@@ -33,7 +33,18 @@ def decode_image(data: tf.Tensor, name: tf.Tensor | str = "image") -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: naming the file when it is no JPEG or PNG or was cut short.
     """
-    data = _require_whole(data, name)
+    return decode_pixels(_require_whole(data, name))
+
+
+def decode_pixels(data: tf.Tensor) -> tf.Tensor:
+    """Decodes a photograph that is known to be whole; otherwise as `decode_image`.
+
+    Args:
+        data: Scalar string, the bytes of a JPEG or PNG.
+
+    Returns:
+        `(height, width, 3)` uint8 RGB.
+    """
     # The op decodes PNGs as well; only here can the transform of JPEGs be chosen.
     image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
     return tf.ensure_shape(image, (None, None, 3))
@@ -66,7 +77,7 @@ def decode_labels(data: tf.Tensor, name: tf.Tensor | str = "labels") -> tf.Tenso
     bits, colour_type = header[0], header[1]
     known = (colour_type == PNG_GRAY) | (colour_type == PNG_PALETTE)
     is_png = tf.strings.substr(data, 0, 8) == PNG_SIGNATURE
-    data = _require(data, is_png & known & (bits <= 8), [_WRONG_KIND, name])
+    data = require(data, is_png & known & (bits <= 8), [_WRONG_KIND, name])
     indices = decode_indices(data)
     return tf.cond(
         colour_type == PNG_PALETTE,
@@ -102,12 +113,20 @@ def read_labels(path: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
     labels = decode_labels(tf.io.read_file(path), path)
     size = tf.shape(image)[:2]
     message = ["label map of another size than its image:", path, tf.shape(labels), "image:", size]
-    return _require(labels, tf.reduce_all(tf.shape(labels) == size), message)
+    return require(labels, tf.reduce_all(tf.shape(labels) == size), message)
 
 
-def _require(value: tf.Tensor, condition: tf.Tensor, message: list[Any]) -> tf.Tensor:
+def require(value: tf.Tensor, condition: tf.Tensor, message: list[Any]) -> tf.Tensor:
+    """Returns a tensor that exists only where a condition holds.
+
+    Args:
+        value: Any tensor.
+        condition: Scalar bool.
+        message: Strings and tensors to tell otherwise, in a `tf.errors.InvalidArgumentError`.
+    """
     # What uses the value has to wait for the check, or its own failure might be told first.
-    with tf.control_dependencies([tf.raw_ops.Assert(condition=condition, data=message)]):
+    check = tf.raw_ops.Assert(condition=condition, data=message, summarize=4)
+    with tf.control_dependencies([check]):
         return tf.identity(value)
 
 
@@ -118,7 +137,7 @@ def _require_whole(data: tf.Tensor, name: tf.Tensor | str) -> tf.Tensor:
     is_png = tf.strings.substr(data, 0, 8) == PNG_SIGNATURE
     parts = tf.strings.split(tail, tf.where(is_png, b"IEND", b"\xff\xd9"))
     message = ["image file is cut short or no image:", name]
-    return _require(data, (length > 32) & (tf.size(parts) > 1), message)
+    return require(data, (length > 32) & (tf.size(parts) > 1), message)
 
 
 def _look_up(indices: tf.Tensor, table: tf.Tensor, name: tf.Tensor | str) -> tf.Tensor:
@@ -130,5 +149,5 @@ def _look_up(indices: tf.Tensor, table: tf.Tensor, name: tf.Tensor | str) -> tf.
 
 def _translate(indices: tf.Tensor, table: tf.Tensor, name: tf.Tensor | str) -> tf.Tensor:
     labels = tf.gather(table, tf.cast(indices, tf.int32))
-    labels = _require(labels, tf.reduce_max(labels) < NO_LABEL, [_FOREIGN_COLOURS, name])
+    labels = require(labels, tf.reduce_max(labels) < NO_LABEL, [_FOREIGN_COLOURS, name])
     return tf.cast(labels, tf.uint8)

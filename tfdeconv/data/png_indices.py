@@ -35,24 +35,35 @@ def decode_indices(data: tf.Tensor) -> tf.Tensor:
     # Everything between header and pixels is left out: a gray image has no palette.
     pixels = tf.strings.split(data, b"IDAT", maxsplit=1)
     chunk_length = tf.strings.substr(pixels[0], -4, 4)
-    checksum = tf.bitwise.bitwise_xor(
-        tf.io.decode_raw(tf.strings.substr(data, 29, 4), tf.uint8),
-        np.frombuffer(struct.pack(">I", _CHECKSUM_CHANGE), np.uint8),
-    )
-    checksum = tf.strings.reduce_join(tf.gather(_BYTES, tf.cast(checksum, tf.int32)))
-    head = [
-        tf.strings.substr(data, 0, _COLOUR_TYPE),
-        b"\0",
-        tf.strings.substr(data, 26, 3),
-        checksum,
-    ]
     is_palette = tf.strings.substr(data, _COLOUR_TYPE, 1) == b"\3"
-    gray = tf.strings.join([*head, chunk_length, b"IDAT", pixels[1]])
+    gray = tf.strings.join([swap_colour_type(data), chunk_length, b"IDAT", pixels[1]])
     decoded = tf.io.decode_png(tf.where(is_palette, gray, data), channels=1)[..., 0]
     # The decoder stretches 1, 2 and 4 bits to the range 0 to 255.
     bits = tf.cast(tf.io.decode_raw(tf.strings.substr(data, 24, 1), tf.uint8)[0], tf.int32)
     step = 255 // (tf.bitwise.left_shift(1, bits) - 1)
     return tf.cond(step == 1, lambda: decoded, lambda: decoded // tf.cast(step, tf.uint8))
+
+
+def swap_colour_type(data: tf.Tensor) -> tf.Tensor:
+    """Declares a palette image gray, or a gray one a palette image.
+
+    Args:
+        data: Scalar string that begins as a PNG file of either kind does.
+
+    Returns:
+        Scalar string, the file up to the end of its header chunk.
+    """
+    is_palette = tf.strings.substr(data, _COLOUR_TYPE, 1) == b"\3"
+    checksum = tf.bitwise.bitwise_xor(
+        tf.io.decode_raw(tf.strings.substr(data, 29, 4), tf.uint8),
+        np.frombuffer(struct.pack(">I", _CHECKSUM_CHANGE), np.uint8),
+    )
+    checksum = tf.strings.reduce_join(tf.gather(_BYTES, tf.cast(checksum, tf.int32)))
+    swapped = tf.where(is_palette, b"\0", b"\3")
+    before, after = (
+        tf.strings.substr(data, *part) for part in ((0, _COLOUR_TYPE), (_COLOUR_TYPE + 1, 3))
+    )
+    return tf.strings.join([before, swapped, after, checksum])
 
 
 def palette_labels(data: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,29 @@
-"""Models that run without Python: a SavedModel for servers, and the proof that it does the same."""
+"""Models without Python: files for servers and devices, and the proof that they do the same.
 
-from tfdeconv.export.saved_model import export_saved_model, read_metadata
-from tfdeconv.export.verify import Verification, verify
+Names are resolved when they are first used: the client of a server loads no TensorFlow.
+"""
 
-__all__ = ["Verification", "export_saved_model", "read_metadata", "verify"]
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "Client": "tfdeconv.export.client",
+    "FileVerification": "tfdeconv.export.verify_file",
+    "Verification": "tfdeconv.export.verification",
+    "export_litert": "tfdeconv.export.litert",
+    "export_onnx": "tfdeconv.export.onnx",
+    "export_saved_model": "tfdeconv.export.saved_model",
+    "read_metadata": "tfdeconv.export.metadata",
+    "verify": "tfdeconv.export.verification",
+    "verify_exported_file": "tfdeconv.export.verify_file",
+}
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value

@@ -10,31 +10,36 @@ from pathlib import Path
 import numpy as np
 
 from tfdeconv.errors import UserError
+from tfdeconv.export.c_api.npz import load_arrays, save_arrays
 
 Arrays = dict[str, np.ndarray]
 
 # "W0000 00:00:..." of absl, "2026-11-20 19:45:33.25: W tensorflow/..." of older libraries
 _WARNING = re.compile(r"^([WEF]\d{4} |\S+ \S+: [WEF] )")
-# That a machine has no GPU or no driver for it is no fault of the folder.
-_MACHINE = re.compile(r"cuda|cudnn|cublas|gpu|tensorrt|tf-trt", re.IGNORECASE)
+# That a machine has no GPU, no driver for it or a smaller processor is no fault of the folder.
+_MACHINE = re.compile(r"cuda|cudnn|cublas|gpu|tensorrt|tf-trt|onednn supports", re.IGNORECASE)
 
 
 def run_in_fresh_process(
-    folder: str | os.PathLike[str], requests: Arrays
+    folder: str | os.PathLike[str], requests: Arrays, warm_up: bool = False
 ) -> tuple[Arrays, tuple[str, ...]]:
     """Runs requests on one exported folder; see `run_all_in_fresh_process`."""
-    ((answers,), log) = run_all_in_fresh_process([(folder, requests)])
+    ((answers,), log) = run_all_in_fresh_process([(folder, requests)], warm_up)
     return answers, log
 
 
 def run_all_in_fresh_process(
     jobs: list[tuple[str | os.PathLike[str], Arrays]],
+    warm_up: bool = False,
 ) -> tuple[list[Arrays], tuple[str, ...]]:
     """Runs requests on exported folders in one process that has only NumPy and TensorFlow's C API.
 
     Args:
         jobs: Pairs of a folder that holds `saved_model.pb` and its requests,
-            `<call>/<signature>/<input>` -> array; equal calls go in together.
+            `<call>/<signature>/<input>` -> array; equal calls go in together. Byte strings are
+            arrays of `bytes` objects.
+        warm_up: whether to run what a server would warm the folder up with, too, before the
+            requests: their answers are named `warmup<i>/<signature>/<output>`.
 
     Returns:
         For each job, `<call>/<signature>/<output>` -> array; and what TensorFlow warned of.
@@ -43,12 +48,12 @@ def run_all_in_fresh_process(
         UserError: with TensorFlow's message when it cannot load or run a folder.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-P", "-m", "c_api"]
+        command = [sys.executable, "-P", "-m", "c_api", *["--warm-up"] * warm_up]
         answered = []
         for index, (folder, requests) in enumerate(jobs):
             asked = Path(scratch, f"requests{index}.npz")
             answered.append(Path(scratch, f"answers{index}.npz"))
-            np.savez(asked, allow_pickle=False, **requests)
+            save_arrays(asked, requests)
             command += [str(Path(folder).resolve()), str(asked), str(answered[-1])]
         process = subprocess.run(
             command,
@@ -67,7 +72,7 @@ def run_all_in_fresh_process(
                 f"{folders} must run in TensorFlow without Python. Received: {reason}. "
                 "Export the model again."
             )
-        return [_read(path) for path in answered], _warnings(process.stderr)
+        return [load_arrays(path) for path in answered], _warnings(process.stderr)
 
 
 def _environment() -> dict[str, str]:
@@ -80,11 +85,6 @@ def _environment() -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "1",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     }
-
-
-def _read(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
 
 
 def _warnings(log: str) -> tuple[str, ...]:

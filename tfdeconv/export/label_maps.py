@@ -73,7 +73,7 @@ def canvas_size(
 
 
 def label_pixels(
-    scores: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+    scores: tf.Tensor, height: tf.Tensor, width: tf.Tensor, probabilities: bool = False
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Enlarges combined scores to the image and names the best class of every pixel.
 
@@ -81,10 +81,11 @@ def label_pixels(
         scores: `(canvas rows, canvas columns, classes)` float32.
         height: rows of the image.
         width: columns of the image.
+        probabilities: whether the scores are probabilities already.
 
     Returns:
         `(height, width)` uint8 labels, the first of equals, and `(height, width)` float32, the
-        probability of that class after softmax.
+        probability of that class, after softmax where these are scores.
     """
     image = tf.cast(tf.stack([0, 0, height, width]), tf.float32)
     whole = tf.reduce_all(tf.shape(scores)[:2] == tf.stack([height, width]))
@@ -98,9 +99,11 @@ def label_pixels(
             lambda: scores[top:bottom],
             lambda: aggregate.resize_part(scores, image, part),
         )
-        labels = tf.argmax(strip, axis=-1, output_type=tf.int32)
+        labels = tf.cast(tf.argmax(strip, axis=-1, output_type=tf.int32), tf.uint8)
         best = tf.reduce_max(strip, axis=-1, keepdims=True)
-        return tf.cast(labels, tf.uint8), 1.0 / tf.reduce_sum(tf.exp(strip - best), axis=-1)
+        if probabilities:
+            return labels, best[..., 0]
+        return labels, 1.0 / tf.reduce_sum(tf.exp(strip - best), axis=-1)
 
     def write(
         index: tf.Tensor, labels: tf.TensorArray, confidence: tf.TensorArray

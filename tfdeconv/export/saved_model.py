@@ -4,69 +4,79 @@ A version is written beside and renamed, since the server loads whatever folder 
 graph lies `assets.extra/tfdeconv.json`, which tells clients what the graph cannot.
 """
 
-import json
 import os
 import platform
+import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
+from tfdeconv.export.class_table import table_of
+from tfdeconv.export.metadata import (
+    Metadata,
+    existing_versions,
+    newest_version,
+    read_metadata,
+    write_metadata,
+)
+from tfdeconv.export.network import served_network
 from tfdeconv.export.signatures import signatures
+from tfdeconv.export.warmup import write_warmup
 from tfdeconv.files import cannot_write, replacing
+from tfdeconv.images import MAX_PIXELS
 from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import class_names
 from tfdeconv.version import __version__
 
-METADATA_FILE = Path("assets.extra", "tfdeconv.json")
+__all__ = ["Metadata", "export_saved_model", "newest_version", "read_metadata"]
+
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
 
-class Metadata(NamedTuple):
-    """What an exported folder says of itself, as saved in `assets.extra/tfdeconv.json`.
-
-    Attributes:
-        input_size: side of the crops in pixels.
-        num_classes: number of classes, the background included.
-        class_names: their names in the order of the labels, or None where the model has none.
-        boxes: the most boxes of an image that `segment` uses.
-        aggregate: "max", "mean" or "release", how `segment` joins the scores of regions.
-        versions: package -> version that wrote the folder.
-    """
-
-    input_size: int
-    num_classes: int
-    class_names: list[str] | None
-    boxes: int
-    aggregate: str
-    versions: dict[str, str]
-
-
 def export_saved_model(
-    model: keras.Model, directory: str | os.PathLike[str], boxes: int = 50, aggregate: str = "max"
+    model: keras.Model,
+    directory: str | os.PathLike[str],
+    boxes: int = 50,
+    aggregate: str = "max",
+    crf: DenseCRF | None = None,
+    precision: str = "float32",
+    max_pixels: int = 2**25,
 ) -> Path:
     """Writes a model as a SavedModel that needs neither Python nor Keras.
 
-    Signatures, with dimension 0 the batch everywhere; `segment` is the `serving_default`, because
-    whoever asks without naming one has photographs:
+    Signatures, with dimension 0 the batch everywhere; `segment_bytes` is the `serving_default`,
+    because whoever asks without naming one has photographs:
 
+    - `segment_bytes`: `images_bytes` string `(batch,)`, JPEGs and PNGs of any sizes, to
+      `labels_png_bytes` string `(batch,)`, palette PNGs as large as the upright photographs;
+      `class_ids` int32 `(batch, classes)`, the classes present by decreasing share, then -1;
+      `class_shares` float32 `(batch, classes)`, their shares of the pixels, then 0; `class_names`
+      string `(batch, classes)`, then "".
+    - `segment_bytes_with_boxes`: the same with `boxes` and `counts`, as `segment` has them.
     - `segment`: `images` uint8 `(batch, height, width, 3)` RGB of any one size, `boxes` float32
-      `(batch, n, 4)` proposals (top, left, bottom, right in pixels) and `counts` int32 `(batch,)`,
-      how many of the n boxes of each image count (0: the whole image alone), best first, to
-      `labels` uint8 and `confidence` float32 in [0, 1], both `(batch, height, width)`. The graph
-      enlarges boxes to regions, chooses among them and adds the whole image as `Segmenter` does.
+      `(batch, n, 4)` proposals (top, left, bottom, right in pixels), best first, and `counts` int32
+      `(batch,)`, how many of the n boxes of each image count, to `labels` uint8 and `confidence`
+      float32 in [0, 1], both `(batch, height, width)`. A count of 0 is the whole image alone, and
+      -1 the grid of `Segmenter(proposals="grid")`, which `segment_bytes` always uses.
     - `regions`: `crops` float32 `(batch, size, size, 3)` RGB in [0, 255] to `scores` float32
       `(batch, size, size, classes)` before softmax. `regions_uint8` is the same for uint8 crops,
       a quarter of the bytes.
 
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)`, to scores of the same
-            height and width.
+            height and width. Batch normalisation is folded into the convolutions before it.
         directory: Folder of versions. The next free number becomes the new version, beginning at 1.
         boxes: The most boxes of an image to use, as in `Segmenter`.
         aggregate: "max", "mean" or "release", how the scores of overlapping regions become one.
+        crf: Refines the labels to the edges of the image, as in `Segmenter`.
+        precision: "float32", "bfloat16" or "float16": what the network computes in; scores come
+            out as float32. The latter two store kernels in half the size; rounding moves some
+            maxima in the pooling windows, and with them labels, and float16 overflows above 65504.
+        max_pixels: Images of more pixels are refused before they are decoded.
 
     Returns:
         The folder of the new version.
@@ -78,7 +88,6 @@ def export_saved_model(
 
     Example:
 
-    >>> import tempfile
     >>> from tfdeconv.layers import Scores
     >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Scores(("ground", "tree"))]
     >>> model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
@@ -86,23 +95,15 @@ def export_saved_model(
     >>> folder.name, read_metadata(folder).class_names
     ('1', ['ground', 'tree'])
     """
-    if keras.config.backend() != "tensorflow":
-        raise UserError(
-            "A SavedModel must be exported under Keras's TensorFlow backend. Received: "
-            f"{keras.config.backend()}. Set KERAS_BACKEND=tensorflow."
-        )
-    segmenter = Segmenter(model, boxes=boxes, aggregate=aggregate)
-    input_size = segmenter.input_size
+    _check_arguments(crf, max_pixels)
+    input_size = Segmenter(model, boxes=boxes, aggregate=aggregate).input_size
     if input_size is None:
         raise UserError(
             "`model` must be built for one square size to be exported. Received: inputs "
             f"{model.input_shape}. Build it with an input_shape of (size, size, 3)."
         )
-    # Without `archive.track(model)`, which stores every weight twice (Keras 3.15): as Keras's
-    # variable and as TensorFlow's.
-    archive = keras.export.ExportArchive()
-    for name, (function, inputs) in signatures(segmenter, input_size).items():
-        _refuse_python(archive.add_endpoint(name, function, inputs), model)
+    network = served_network(model, precision)
+    segmenter = Segmenter(network, boxes=boxes, aggregate=aggregate, crf=crf)
     names = class_names(model)
     metadata = Metadata(
         input_size=input_size,
@@ -110,54 +111,50 @@ def export_saved_model(
         class_names=None if names is None else list(names),
         boxes=boxes,
         aggregate=aggregate,
+        crf=crf is not None,
+        precision=precision,
+        max_pixels=max_pixels,
         versions=_versions(),
     )
-    target = Path(directory) / str(max(_existing_versions(directory), default=0) + 1)
-    with replacing(target) as beside:
-        _write(archive, beside, target)
-        (beside / METADATA_FILE).parent.mkdir()
-        text = json.dumps(metadata._asdict(), indent=2, ensure_ascii=False) + "\n"
-        (beside / METADATA_FILE).write_text(text, encoding="utf-8")
+    target = Path(directory) / str(max(existing_versions(directory), default=0) + 1)
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = _archive(segmenter, metadata, scratch)
+        with replacing(target) as beside:
+            _write(archive, beside, target)
+            write_metadata(beside, metadata)
+            write_warmup(beside)
     return target
 
 
-def newest_version(path: str | os.PathLike[str]) -> Path:
-    """Returns the version that `path` is, or the newest one that it holds.
-
-    Raises:
-        UserError: when there is none.
-    """
-    folder = Path(path)
-    if versions := _existing_versions(folder):
-        folder = folder / str(max(versions))
-    if not (folder / "saved_model.pb").is_file():
+def _check_arguments(crf: DenseCRF | None, max_pixels: int) -> None:
+    if keras.config.backend() != "tensorflow":
         raise UserError(
-            f"`{path}` must be a folder written by `tfdeconv export`, or a version in it. "
-            f"Received: no saved_model.pb in `{folder}`. Export the model first."
+            "A SavedModel must be exported under Keras's TensorFlow backend. Received: "
+            f"{keras.config.backend()}. Set KERAS_BACKEND=tensorflow."
         )
-    return folder
+    if crf is not None and crf.backend != "tensorflow":
+        raise ValueError(
+            '`crf` must have backend="tensorflow" to run without Python. Received: '
+            f"backend={crf.backend!r}"
+        )
+    if not 1 <= max_pixels <= MAX_PIXELS:
+        raise ValueError(
+            f"`max_pixels` must be from 1 to {MAX_PIXELS}. Received: max_pixels={max_pixels}"
+        )
 
 
-def read_metadata(folder: str | os.PathLike[str]) -> Metadata:
-    """Reads what the exported `folder` (one version) says of itself.
-
-    Raises:
-        UserError: when it was not written by `export_saved_model`.
-    """
-    path = Path(folder) / METADATA_FILE
-    try:
-        return Metadata(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"`{path}` must be the metadata of a folder written by `tfdeconv export`. "
-            f"Received: {error}. Export the model again."
-        ) from error
-
-
-def _existing_versions(directory: str | os.PathLike[str]) -> list[int]:
-    folder = Path(directory)
-    entries = folder.iterdir() if folder.is_dir() else ()
-    return [int(entry.name) for entry in entries if entry.name.isdecimal()]
+def _archive(segmenter: Segmenter, metadata: Metadata, scratch: str) -> keras.export.ExportArchive:
+    # Without `archive.track(model)`, which stores every weight twice (Keras 3.15): as Keras's
+    # variable and as TensorFlow's.
+    archive = keras.export.ExportArchive()
+    table = None
+    if metadata.class_names is not None:
+        table = table_of(metadata.class_names, scratch)
+        archive.track(table)
+    endpoints = signatures(segmenter, metadata.input_size, metadata.max_pixels, table)
+    for name, (function, inputs) in endpoints.items():
+        _refuse_python(archive.add_endpoint(name, function, inputs), segmenter.model)
+    return archive
 
 
 def _refuse_python(function: Any, model: keras.Model) -> None:

@@ -1,92 +1,145 @@
-"""What a server is asked: crops to scores, and photographs with boxes to label maps.
+"""What a server is asked: photographs to label maps, and crops to scores.
 
 Dimension 0 of every input and output is the batch, and all have names. The functions are graphs
-over one copy of the weights and hold TensorFlow ops only: they run without Python and Keras.
+over one copy of the weights and hold TensorFlow ops only: they run without Python and Keras. Images
+of a batch are worked on one after the other, so that each gets the answer it would get alone.
 """
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfdeconv.data.crops import crop_images
-from tfdeconv.export.label_maps import combine_scores, label_pixels
-from tfdeconv.inference.regions import choose_regions
+from tfdeconv.export.class_table import name_classes
+from tfdeconv.export.image_bytes import decode_upright
+from tfdeconv.export.requests import (
+    OWN_GRID,
+    require_batch,
+    require_boxes,
+    require_crops,
+    require_images,
+)
+from tfdeconv.export.segmentation import (
+    ImageSegmenter,
+    Network,
+    Summary,
+    image_segmenter,
+    summarise,
+)
 from tfdeconv.inference.segmenter import Segmenter
 
-Graph = Callable[..., dict[str, tf.Tensor]]
+Outputs = dict[str, tf.Tensor]
+Endpoint = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
 # The first one becomes `serving_default`: who asks without a name has photographs.
+SEGMENT_BYTES, SEGMENT_BYTES_WITH_BOXES = "segment_bytes", "segment_bytes_with_boxes"
 SEGMENT, REGIONS, REGIONS_UINT8 = "segment", "regions", "regions_uint8"
 
+_BOXES = [
+    tf.TensorSpec((None, None, 4), tf.float32, "boxes"),
+    tf.TensorSpec((None,), tf.int32, "counts"),
+]
 
-def signatures(segmenter: Segmenter, size: int) -> dict[str, tuple[Graph, list[tf.TensorSpec]]]:
+
+def signatures(
+    segmenter: Segmenter,
+    size: int,
+    max_pixels: int,
+    class_names: tf.lookup.StaticHashTable | None = None,
+) -> dict[str, Endpoint]:
     """Returns the signatures of an exported model: name -> function and its named inputs.
 
     Args:
-        segmenter: Gives the network, the number of boxes and the way to combine scores; its own
-            search for boxes has no part in the graph.
+        segmenter: Gives the network, the number of boxes, the way to combine scores and the CRF.
         size: side of the network's input in pixels.
+        max_pixels: the most pixels that an image may have.
+        class_names: the names in the order of the labels; None where there are none.
     """
     network = _network(segmenter, size)
-
-    def segment(images: tf.Tensor, boxes: tf.Tensor, counts: tf.Tensor) -> dict[str, tf.Tensor]:
-        check = _check_counts(boxes, counts)
-        with tf.control_dependencies(check):
-            labels, confidence = tf.map_fn(
-                lambda one: _segment_image(segmenter, network, size, *one),
-                (images, boxes, tf.identity(counts)),
-                fn_output_signature=(
-                    tf.TensorSpec((None, None), tf.uint8),
-                    tf.TensorSpec((None, None), tf.float32),
-                ),
-                parallel_iterations=1,
-            )
-        return {"labels": labels, "confidence": confidence}
-
-    def regions(crops: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"scores": network(tf.cast(crops, tf.float32))}
-
-    images = [
-        tf.TensorSpec((None, None, None, 3), tf.uint8, "images"),
-        tf.TensorSpec((None, None, 4), tf.float32, "boxes"),
-        tf.TensorSpec((None,), tf.int32, "counts"),
-    ]
+    segment_image = image_segmenter(segmenter, network, size)
+    classes = segmenter.num_classes
     crops = (None, size, size, 3)
+
+    def regions(crops: tf.Tensor) -> Outputs:
+        return {"scores": network(require_crops(crops))}
+
+    def regions_uint8(crops: tf.Tensor) -> Outputs:
+        return {"scores": network(tf.cast(require_batch("crops", crops), tf.float32))}
+
     return {
-        SEGMENT: (segment, images),
+        **_of_bytes(segment_image, classes, max_pixels, class_names),
+        SEGMENT: _of_pixels(segment_image, max_pixels),
         REGIONS: (regions, [tf.TensorSpec(crops, tf.float32, "crops")]),
-        REGIONS_UINT8: (regions, [tf.TensorSpec(crops, tf.uint8, "crops")]),
+        REGIONS_UINT8: (regions_uint8, [tf.TensorSpec(crops, tf.uint8, "crops")]),
     }
 
 
-def _network(segmenter: Segmenter, size: int) -> Callable[[tf.Tensor], tf.Tensor]:
+def _network(segmenter: Segmenter, size: int) -> Network:
     # One function that all signatures call: the network stands once in the file.
-    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)])
+    crops = tf.TensorSpec((None, size, size, 3), tf.float32)
+
+    @tf.function(input_signature=[crops], autograph=False)
     def network(crops: tf.Tensor) -> tf.Tensor:
         return tf.cast(segmenter.model(crops, training=False), tf.float32)
 
     return network
 
 
-def _check_counts(boxes: tf.Tensor, counts: tf.Tensor) -> list[tf.Operation]:
-    most = tf.shape(boxes)[1]
-    right = tf.reduce_all((counts >= 0) & (counts <= most))
-    message = "`counts` must be between 0 and the number of boxes of an image. Received:"
-    return [tf.debugging.Assert(right, [message, counts, "for", most, "boxes"])]
+def _of_pixels(segment_image: ImageSegmenter, max_pixels: int) -> Endpoint:
+    def segment(images: tf.Tensor, boxes: tf.Tensor, counts: tf.Tensor) -> Outputs:
+        images = require_images(images, max_pixels)
+        labels, confidence = tf.map_fn(
+            lambda one: segment_image(*one),
+            (images, *require_boxes(images, boxes, counts)),
+            fn_output_signature=(
+                tf.TensorSpec((None, None), tf.uint8),
+                tf.TensorSpec((None, None), tf.float32),
+            ),
+            parallel_iterations=1,
+        )
+        return {"labels": labels, "confidence": confidence}
+
+    return segment, [tf.TensorSpec((None, None, None, 3), tf.uint8, "images"), *_BOXES]
 
 
-def _segment_image(
-    segmenter: Segmenter,
-    network: Callable[[tf.Tensor], tf.Tensor],
-    size: int,
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    count: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    height, width = tf.shape(image)[0], tf.shape(image)[1]
-    regions = choose_regions(boxes[:count], height, width, segmenter.boxes, size)
+def _of_bytes(
+    segment_image: ImageSegmenter,
+    classes: int,
+    max_pixels: int,
+    class_names: tf.lookup.StaticHashTable | None,
+) -> dict[str, Endpoint]:
+    def segment_one(index: tf.Tensor, data: tf.Tensor, *boxes: tf.Tensor) -> Summary:
+        image = decode_upright(data, index, max_pixels)
+        labels, _ = segment_image(image, *boxes)
+        return summarise(labels, classes)
 
-    def region_scores(batch: tf.Tensor) -> tf.Tensor:
-        return network(crop_images(image, batch, size))
+    encoded = tf.TensorSpec((None,), tf.string, "images_bytes")
 
-    scores = combine_scores(segmenter, region_scores, regions, height, width)
-    return label_pixels(scores, height, width)
+    @tf.function(input_signature=[encoded, *_BOXES], autograph=False)
+    def with_boxes(images_bytes: tf.Tensor, boxes: tf.Tensor, counts: tf.Tensor) -> Outputs:
+        images_bytes = require_batch("images_bytes", images_bytes)
+        boxes, counts = require_boxes(images_bytes, boxes, counts)
+        numbers = tf.range(tf.shape(images_bytes)[0])
+        found = tf.map_fn(
+            lambda one: segment_one(*one),
+            (numbers, images_bytes, boxes, counts),
+            fn_output_signature=Summary(
+                tf.TensorSpec((), tf.string),
+                tf.TensorSpec((classes,), tf.int32),
+                tf.TensorSpec((classes,), tf.float32),
+            ),
+            parallel_iterations=1,
+        )
+        return {
+            "labels_png_bytes": found.png,
+            "class_ids": found.class_ids,
+            "class_shares": found.class_shares,
+            "class_names": name_classes(found.class_ids, class_names),
+        }
+
+    def by_grid(images_bytes: tf.Tensor) -> Outputs:
+        batch = tf.shape(images_bytes)[0]
+        return with_boxes(images_bytes, tf.zeros((batch, 0, 4)), tf.fill([batch], OWN_GRID))
+
+    return {
+        SEGMENT_BYTES: (by_grid, [encoded]),
+        SEGMENT_BYTES_WITH_BOXES: (with_boxes, [encoded, *_BOXES]),
+    }

@@ -38,23 +38,9 @@ def pool_by_windows(x: Tensor, pool_size: Size, padding: str, dtype: str) -> tup
     among equal ones) and keeps the first maximum.
     """
     _, height, width, channels = ops.shape(x)
-    if padding == "same":
-        grid = -(-height // pool_size[0]), -(-width // pool_size[1])
-        x = _extend(x, 1, grid[0], pool_size[0])
-        x = _extend(x, 2, grid[1], pool_size[1])
-    else:
-        grid = height // pool_size[0], width // pool_size[1]
-        x = x[:, : grid[0] * pool_size[0], : grid[1] * pool_size[1]]
-    candidates = _window_indices((height, width), grid, channels, pool_size, dtype)
-    pooled = argmax = None
-    for (dy, dx), index in candidates:
-        value = x[:, dy :: pool_size[0], dx :: pool_size[1]]
-        if pooled is None:
-            pooled, argmax = value, ops.broadcast_to(index, ops.shape(value))
-        else:
-            larger = value > pooled
-            pooled, argmax = ops.where(larger, value, pooled), ops.where(larger, index, argmax)
-    return pooled, argmax
+    grid = _grid((height, width), pool_size, padding)
+    indices = _window_indices((height, width), grid, channels, pool_size, dtype)
+    return _first_maxima(_slices(x, grid, pool_size, padding), indices)
 
 
 def unpool_by_pool_gradient(
@@ -83,15 +69,26 @@ def unpool_by_windows(values: Tensor, argmax: Tensor, size: Size, output_size: S
     zeros = ops.zeros_like(values)
     parts = [
         ops.where(ops.equal(argmax, index), values, zeros)
-        for _, index in _window_indices(output_size, (rows, columns), channels, size, dtype)
+        for index in _window_indices(output_size, (rows, columns), channels, size, dtype)
     ]
-    lines = [
-        ops.stack(parts[start : start + size[1]], axis=3) for start in range(0, len(parts), size[1])
-    ]
-    shape = (-1, rows * size[0], columns * size[1], channels)
-    frame = ops.reshape(ops.stack(lines, axis=2), shape)
-    frame = _fit(frame, 1, rows, size[0], output_size[0])
-    return _fit(frame, 2, columns, size[1], output_size[1])
+    return _put_together(parts, (rows, columns), size, output_size)
+
+
+def unpool_by_codes(
+    values: Tensor, source: Tensor, size: Size, padding: str, output_size: Size
+) -> Tensor:
+    """Unpools by which element of each window of `source`, the tensor once pooled, is the maximum.
+
+    Without indices, of which a converted graph would store one for every element of an image.
+    Windows must not begin before the image: there a repeated edge would be the first maximum.
+    """
+    grid = ops.shape(values)[1:3]
+    slices = _slices(source, grid, size, padding)
+    codes = [ops.convert_to_tensor(code, "int32") for code in range(len(slices))]
+    _, found = _first_maxima(slices, codes)
+    zeros = ops.zeros_like(values)
+    parts = [ops.where(ops.equal(found, code), values, zeros) for code in codes]
+    return _put_together(parts, grid, size, output_size)
 
 
 def unpool_by_scatter(values: Tensor, argmax: Tensor, output_size: Size) -> Tensor:
@@ -104,6 +101,44 @@ def unpool_by_scatter(values: Tensor, argmax: Tensor, output_size: Size) -> Tens
     flat = ops.zeros((batch * length,), dtype=values.dtype)
     flat = ops.scatter_update(flat, places, ops.reshape(values, (-1,)))
     return ops.reshape(flat, (-1, *output_size, channels))
+
+
+def _grid(image: Size, size: Size, padding: str) -> Size:
+    """Returns how many windows there are, `(rows, columns)`."""
+    if padding == "same":
+        return -(-image[0] // size[0]), -(-image[1] // size[1])
+    return image[0] // size[0], image[1] // size[1]
+
+
+def _slices(x: Tensor, grid: Size, size: Size, padding: str) -> list[Tensor]:
+    """Returns, for each offset in a window, that element of all windows, `(batch, *grid, c)`."""
+    if padding == "same":
+        x = _extend(x, 1, grid[0], size[0])
+        x = _extend(x, 2, grid[1], size[1])
+    else:
+        x = x[:, : grid[0] * size[0], : grid[1] * size[1]]
+    return [x[:, dy :: size[0], dx :: size[1]] for dy in range(size[0]) for dx in range(size[1])]
+
+
+def _first_maxima(slices: list[Tensor], marks: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Returns the maxima of windows and the marks of their first ones, each mark one slice's."""
+    pooled, found = slices[0], ops.broadcast_to(marks[0], ops.shape(slices[0]))
+    for value, mark in zip(slices[1:], marks[1:], strict=True):
+        larger = value > pooled
+        pooled, found = ops.where(larger, value, pooled), ops.where(larger, mark, found)
+    return pooled, found
+
+
+def _put_together(parts: list[Tensor], grid: Size, size: Size, output_size: Size) -> Tensor:
+    """Puts the elements of windows, one tensor for each offset, back in their places."""
+    lines = [
+        ops.stack(parts[start : start + size[1]], axis=3) for start in range(0, len(parts), size[1])
+    ]
+    rows, columns = grid
+    shape = (-1, rows * size[0], columns * size[1], ops.shape(parts[0])[-1])
+    frame = ops.reshape(ops.stack(lines, axis=2), shape)
+    frame = _fit(frame, 1, rows, size[0], output_size[0])
+    return _fit(frame, 2, columns, size[1], output_size[1])
 
 
 def _margin(side: Any, count: Any, size: int) -> Any:
@@ -146,9 +181,7 @@ def _fit(frame: Tensor, axis: int, count: Any, size: int, side: Any) -> Tensor:
     return ops.pad(frame, widths)
 
 
-def _window_indices(
-    image: Size, grid: Size, channels: int, size: Size, dtype: str
-) -> list[tuple[tuple[int, int], Tensor]]:
+def _window_indices(image: Size, grid: Size, channels: int, size: Size, dtype: str) -> list[Tensor]:
     """Returns, for each offset in a window, the flat indices `(1, rows, columns, channels)`."""
     width = ops.cast(image[1], dtype)
     channel = ops.arange(channels, dtype=dtype)
@@ -159,7 +192,7 @@ def _window_indices(
         # An edge repeated before the image stands for the first row or column.
         positions.append([ops.maximum(starts + step, 0) for step in range(size[axis])])
     return [
-        ((dy, dx), ((ys[:, None] * width + xs[None, :])[None, :, :, None] * channels + channel))
-        for dy, ys in enumerate(positions[0])
-        for dx, xs in enumerate(positions[1])
+        (ys[:, None] * width + xs[None, :])[None, :, :, None] * channels + channel
+        for ys in positions[0]
+        for xs in positions[1]
     ]

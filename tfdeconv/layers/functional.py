@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfdeconv.layers import checks, companions, formulations
+from tfdeconv.layers import checks, choice, companions, formulations
 
 Tensor = Any
 
@@ -59,13 +59,13 @@ def max_pool_with_argmax(
     (array([3., 0.], dtype=float32), array([1, 2]))
 
     Reference:
-        Noh et al., ICCV 2015, section 3.2: these are the *switch variables*.
+        Noh et al., ICCV 2015, section 3.2.1: these are the *switch variables*.
     """
     size = checks.pooling(pool_size, strides, padding)
     x = ops.convert_to_tensor(x)
     checks.images("x", x.shape, ops.dtype(x))
     checks.index_range(x.shape, argmax_dtype())
-    if _tensorflow_kernels():
+    if choice.tensorflow_kernels():
         pooled, argmax = formulations.pool_by_kernels(x, size, padding)
     else:
         pooled, argmax = formulations.pool_by_windows(x, size, padding, argmax_dtype())
@@ -86,7 +86,8 @@ def unpool(
 
     An argmax straight from `max_pool_with_argmax`, called in the same traced function, is unpooled
     by the gradient kernel of max pooling on TensorFlow's CPU, and by comparing windows under XLA,
-    on a GPU and on the other backends. Any other argmax is unpooled by scatter, which is slower.
+    on a GPU, on the other backends and in `portable_ops`. Any other argmax is unpooled by scatter,
+    which is slower.
 
     Args:
         values: `(batch, h, w, channels)` tensor, floating-point.
@@ -112,7 +113,7 @@ def unpool(
            [0., 0., 0., 0.]], dtype=float32)
 
     Reference:
-        Noh et al., ICCV 2015, section 3.2, figure 3.
+        Noh et al., ICCV 2015, section 3.2.1, figure 3.
     """
     size = checks.pair("size", size)
     values, argmax = ops.convert_to_tensor(values), ops.convert_to_tensor(argmax)
@@ -128,8 +129,11 @@ def unpool(
     if companion is None or not _covers(companion, size, like, output_size):
         return formulations.unpool_by_scatter(values, argmax, output_size)
     source = companion.source()
-    if _tensorflow_kernels() and source is not None and source.dtype == values.dtype:
+    if choice.tensorflow_kernels() and source is not None and source.dtype == values.dtype:
         return formulations.unpool_by_pool_gradient(values, source, size, companion.padding)
+    # Larger windows may begin before the image, where an edge that is repeated is not its original.
+    if choice.only_portable() and source is not None and max(size) <= 2:
+        return formulations.unpool_by_codes(values, source, size, companion.padding, output_size)
     return formulations.unpool_by_windows(values, argmax, size, output_size)
 
 
@@ -155,26 +159,3 @@ def _covers(
         return True
     known = (companion.height, companion.width)
     return all(isinstance(side, int) for side in output_size) and tuple(output_size) == known
-
-
-def _tensorflow_kernels() -> bool:
-    """Whether TensorFlow's pooling kernels may be used where the caller stands.
-
-    Under XLA one of them is missing; on a GPU their choice among equal maxima is not tested here.
-    """
-    if keras.config.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.config.get_visible_devices("GPU") and not _traced_for_xla()
-
-
-def _traced_for_xla() -> bool:
-    """Whether TensorFlow is tracing a function to be compiled; yes when that cannot be told."""
-    import tensorflow as tf
-
-    try:
-        from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
-    except ImportError:
-        return True
-    return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())

@@ -38,7 +38,7 @@ class MaxPoolWithArgmax(keras.layers.Layer):
     ((None, None, None, 3), 'int64')
 
     Reference:
-        Noh et al., ICCV 2015, section 3.2: these are the *switch variables*.
+        Noh et al., ICCV 2015, section 3.2.1: these are the *switch variables*.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ class Unpool(keras.layers.Layer):
     (None, 5, 7, 3)
 
     Reference:
-        Noh et al., ICCV 2015, section 3.2, figure 3.
+        Noh et al., ICCV 2015, section 3.2.1, figure 3.
     """
 
     def __init__(self, size: int | tuple[int, int] = 2, **kwargs: Any) -> None:

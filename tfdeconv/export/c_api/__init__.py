@@ -6,3 +6,4 @@ nothing of tfdeconv can help the exported graph.
 """
 
 from .session import Session as Session
+from .session import TensorFlowError as TensorFlowError

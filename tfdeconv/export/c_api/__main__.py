@@ -1,35 +1,43 @@
-"""Answers calls to SavedModels: `python -m c_api FOLDER REQUESTS ANSWERS [FOLDER ...]`.
+"""Answers requests: `python -m c_api [--warm-up] FOLDER REQUESTS ANSWERS [FOLDER ...]`.
 
-REQUESTS and ANSWERS are `.npz` files; an array is named `<call>/<signature>/<input or output>`, and
-arrays of one call go in together.
+REQUESTS and ANSWERS are `.npz` files (see `npz.py`); an array is named `<call>/<signature>/<input
+or output>`, and arrays of one call go in together. With --warm-up, the requests by which a server
+would warm up the folder are run first; their answers are named `warmup<i>/<signature>/<output>`.
 """
 
 import sys
 
 import numpy as np
 
+from .npz import load_arrays, save_arrays
+from .records import read_warmup
 from .session import Session
 
+_WARM_UP = "--warm-up"
 
-def answer(folder: str, requests: str, answers: str) -> None:
+
+def answer(folder: str, requests: str, answers: str, warm_up: bool) -> None:
     """Runs every call of the file `requests` in order and writes the outputs to `answers`."""
     session = Session(folder)
     calls: dict[tuple[str, str], dict[str, np.ndarray]] = {}
-    with np.load(requests, allow_pickle=False) as file:
-        for name in file.files:
-            call, signature, key = name.split("/")
-            calls.setdefault((call, signature), {})[key] = file[name]
+    for index, request in enumerate(read_warmup(folder) if warm_up else []):
+        calls[f"warmup{index}", request.signature] = request.inputs
+    for name, array in load_arrays(requests).items():
+        call, signature, key = name.split("/")
+        calls.setdefault((call, signature), {})[key] = array
     outputs = {}
     for (call, signature), inputs in calls.items():
         for key, value in session.run(signature, inputs).items():
             outputs[f"{call}/{signature}/{key}"] = value
-    np.savez(answers, allow_pickle=False, **outputs)
+    save_arrays(answers, outputs)
 
 
 def main(arguments: list[str]) -> None:
     """Answers every FOLDER REQUESTS ANSWERS of the command line, then names foreign modules."""
-    for job in range(0, len(arguments), 3):
-        answer(*arguments[job : job + 3])
+    words = [word for word in arguments if word != _WARM_UP]
+    for job in range(0, len(words), 3):
+        folder, requests, answers = words[job : job + 3]
+        answer(folder, requests, answers, warm_up=_WARM_UP in arguments)
     foreign = {"tensorflow", "keras", "tfdeconv"} & set(sys.modules)
     if foreign:
         raise ValueError(f"This process must load nothing of {sorted(foreign)}")

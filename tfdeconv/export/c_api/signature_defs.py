@@ -1,14 +1,20 @@
-"""Signatures of a SavedModel, read from its protocol buffers without TensorFlow's classes.
+"""Signatures of a SavedModel, read from its protocol buffers without TensorFlow's classes."""
 
-Only the wire format is needed: a message is a row of (field number, value), see
-https://protobuf.dev/programming-guides/encoding.
-"""
+from typing import NamedTuple
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from .wire import entries, fields, signed
 
-# tensorflow/core/framework/types.proto
-DTYPES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 9: "int64", 10: "bool", 19: "float16"}
+# tensorflow/core/framework/types.proto; strings are NumPy arrays of `bytes` objects.
+DTYPES = {
+    1: "float32",
+    2: "float64",
+    3: "int32",
+    4: "uint8",
+    7: "object",
+    9: "int64",
+    10: "bool",
+    19: "float16",
+}
 CODES = {name: code for code, name in DTYPES.items()}
 
 
@@ -33,50 +39,23 @@ def read_signatures(meta_graph: bytes) -> dict[str, Signature]:
     `signature_def` is its field 5; maps are repeated entries of key 1 and value 2.
     """
     found = {}
-    for name, value in _entries(meta_graph, 5):
+    for name, value in entries(meta_graph, 5):
         if name.startswith("__"):
             continue  # TensorFlow's own, such as __saved_model_init_op
-        inputs = {key: _tensor_info(info) for key, info in _entries(value, 1)}
-        outputs = {key: _tensor_info(info) for key, info in _entries(value, 2)}
+        inputs = {key: _tensor_info(info) for key, info in entries(value, 1)}
+        outputs = {key: _tensor_info(info) for key, info in entries(value, 2)}
         found[name] = Signature(inputs, outputs)
     return found
 
 
+def read_saved_model(saved_model: bytes) -> dict[str, Signature]:
+    """Reads the signatures of the first graph of a `saved_model.pb`: its field 2."""
+    return read_signatures(dict(reversed(list(fields(saved_model))))[2])
+
+
 def _tensor_info(message: bytes) -> TensorInfo:
-    fields = dict(_fields(message))
-    sizes = [dict(_fields(dim)).get(1, 0) for key, dim in _fields(fields.get(3, b"")) if key == 2]
-    shape = tuple(size - 2**64 if size >= 2**63 else size for size in sizes)
-    return TensorInfo(fields[1].decode(), DTYPES.get(fields[2], str(fields[2])), shape)
-
-
-def _entries(message: bytes, field: int) -> Iterator[tuple[str, bytes]]:
-    for key, entry in _fields(message):
-        if key == field:
-            pair = dict(_fields(entry))
-            yield pair[1].decode(), pair.get(2, b"")
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """Yields (field number, value) of a protocol buffer message: numbers and byte strings."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        if key & 7 == 0:
-            value, at = _varint(message, at)
-            yield key >> 3, value
-            continue
-        if key & 7 == 2:
-            size, at = _varint(message, at)
-        else:
-            size = {1: 8, 5: 4}[key & 7]
-        yield key >> 3, message[at : at + size]
-        at += size
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value, shift, at = value | (byte & 127) << shift, shift + 7, at + 1
-        if byte < 128:
-            return value, at
+    found = dict(fields(message))
+    sizes = [dict(fields(dim)).get(1, 0) for key, dim in fields(found.get(3, b"")) if key == 2]
+    return TensorInfo(
+        found[1].decode(), DTYPES.get(found[2], str(found[2])), tuple(map(signed, sizes))
+    )

@@ -1,0 +1,35 @@
+"""The grid in the graph is that of `tfdeconv.proposals`, box for box."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfdeconv.export.grid import multi_scale_grid
+from tfdeconv.proposals import multi_scale_grid as expected
+
+
+@pytest.fixture(scope="module")
+def grid():
+    return tf.function(multi_scale_grid, input_signature=[tf.TensorSpec((), tf.int32)] * 2)
+
+
+def drawn_sizes(limit: int) -> list[tuple[int, int]]:
+    sizes = np.random.default_rng(limit).integers(1, limit, (200, 2))
+    return [(int(height), int(width)) for height, width in sizes]
+
+
+SIZES = {
+    "tiny": [(height, width) for height in range(1, 12) for width in range(1, 12)],
+    "narrow": [(1, 2**k + d) for k in range(1, 26) for d in (-1, 0, 1)] + [(500, 1), (2**25, 1)],
+    "small": drawn_sizes(60),
+    "photographs": drawn_sizes(9000),
+    "huge": [(46_340, 46_341), (8000, 10_000), (178_956_970, 1), (13_377, 13_377)],
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_every_box_is_the_same(grid, kind: str) -> None:
+    for height, width in SIZES[kind]:
+        boxes = grid(height, width).numpy()
+        np.testing.assert_array_equal(boxes, expected(height, width), f"{height}x{width}")
+        assert boxes.dtype == np.float32

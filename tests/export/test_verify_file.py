@@ -1,0 +1,90 @@
+"""Verification of .tflite and .onnx files: right, wrong, quantised, and what is no such file."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.export.networks import plain_network
+from tfdeconv.errors import UserError
+from tfdeconv.export import FileVerification, export_litert, export_onnx, verify_exported_file
+
+RUNTIMES = {".tflite": ("ai_edge_litert",), ".onnx": ("onnxruntime", "onnx", "tf2onnx")}
+
+
+def export(model: keras.Model, folder: Path, suffix: str, quantize: str | None = None) -> Path:
+    missing = [name for name in RUNTIMES[suffix] if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not installed")
+    file = folder / f"model{suffix}"
+    return export_onnx(model, file) if suffix == ".onnx" else export_litert(model, file, quantize)
+
+
+def network(classes: int = 3, seed: int = 0, size: int = 16) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((size, size, 3))
+    x = keras.layers.Conv2D(64, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
+    return keras.Model(inputs, keras.layers.Conv2D(classes, 3)(x))
+
+
+@pytest.mark.parametrize("suffix", RUNTIMES)
+def test_the_right_model_agrees_and_others_do_not(suffix: str, tmp_path) -> None:
+    file = export(network(), tmp_path, suffix)
+    network().save(tmp_path / "model.keras")
+    right = verify_exported_file(file, tmp_path)
+    assert right.agrees and not right.quantized
+    assert right.scores_difference < 1e-5 and right.equal_labels == 1
+    wrong = verify_exported_file(file, network(seed=1))
+    assert not wrong.agrees and wrong.scores_difference > 0.1 and wrong.equal_labels < 0.8
+    for other, message in (
+        (network(4), r"this model.*scores of shape \(12, 12, 3\), not \(12, 12, 4\)"),
+        (network(size=20), "this model.*crops of 16 pixels, not 20"),
+    ):
+        with pytest.raises(UserError, match=message):
+            verify_exported_file(file, other)
+
+
+def test_of_an_int8_file_the_labels_count(tmp_path) -> None:
+    file = export(network(), tmp_path, ".tflite", "dynamic")
+    found = verify_exported_file(file, network())
+    assert found.quantized and found.agrees and found.scores_difference > 1e-4
+    assert "(int8), labels agree on 9" in str(found)
+    assert not verify_exported_file(file, network(seed=1)).agrees
+
+
+def test_half_precision_is_compared_in_float32(tmp_path) -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = plain_network()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert verify_exported_file(export(half, tmp_path, ".tflite"), half).agrees
+
+
+@pytest.mark.parametrize("suffix", RUNTIMES)
+def test_what_is_no_export_is_told(suffix: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / f"damaged{suffix}"
+    with pytest.raises(UserError, match=r"must be a \.tflite or .onnx file"):
+        verify_exported_file(file, network())
+    file.write_bytes(b"damaged")
+    if importlib.util.find_spec(RUNTIMES[suffix][0]) is not None:
+        with pytest.raises(UserError, match="must be a file written by `tfdeconv export`"):
+            verify_exported_file(file, network())
+    runtime = {".tflite": "ai_edge_litert.interpreter", ".onnx": "onnxruntime"}[suffix]
+    monkeypatch.setitem(sys.modules, runtime, None)
+    extra = {".tflite": "litert", ".onnx": "onnx"}[suffix]
+    with pytest.raises(UserError, match=rf'pip install "tfdeconv\[{extra}\]"'):
+        verify_exported_file(file, network())
+
+
+def test_not_a_number_is_no_agreement() -> None:
+    good = FileVerification(0.0, 1.0, False)
+    assert good.agrees
+    assert not good._replace(scores_difference=np.nan).agrees
+    assert not good._replace(scores_difference=2e-4).agrees
+    assert not good._replace(equal_labels=0.99).agrees
+    assert good._replace(scores_difference=0.1, equal_labels=0.99, quantized=True).agrees
+    assert "(at most 0.0001 allowed), labels agree on 100.00 % of pixels" in str(good)

@@ -1,0 +1,50 @@
+"""Every mistake that a request for an exported network can make."""
+
+import zlib
+
+import numpy as np
+
+from tfdeconv import images
+
+BOXES = np.array([[3, 4, 40, 30], [0, 0, 30, 9], [10, 2, 33, 40]], np.float32)
+
+
+def texts(*values: bytes) -> np.ndarray:
+    """Byte strings as an array, as the C API has them."""
+    return np.array(values, object)
+
+
+def wrong_requests(good: bytes, size: int) -> list[tuple[str, dict[str, np.ndarray], str]]:
+    """(signature, inputs, what the refusal names) for every mistake a request can make."""
+    one, none = np.array([1], np.int32), np.array([0], np.int32)
+    boxes, image = BOXES[None, :1], np.zeros((1, 20, 20, 3), np.uint8)
+    crop = np.zeros((2, size, size, 3), np.float32)
+    crop[1, 5, 5, 1] = np.nan
+    both = {"images_bytes": texts(good, good), "boxes": np.stack([BOXES, BOXES])}
+    nan, flat = both["boxes"].copy(), both["boxes"].copy()
+    nan[1, 2, 0], flat[1, 0, 2] = np.nan, flat[1, 0, 0]
+    three = np.array([3, 3], np.int32)
+    huge = bytearray(images.encode_png(np.zeros((1, 1, 3), np.uint8)))
+    with_boxes = "segment_bytes_with_boxes"
+    return [
+        ("segment_bytes", {"images_bytes": texts(good, b"GIF89a\1\0\1\0")}, "images_bytes[1]"),
+        ("segment_bytes", {"images_bytes": texts(b"")}, "images_bytes[0]"),
+        ("segment_bytes", {"images_bytes": texts(b"hello")}, "images_bytes[0]"),
+        ("segment_bytes", {"images_bytes": texts(good, good[:-9])}, "images_bytes[1]"),
+        ("segment_bytes", {"images_bytes": texts(claims_100_megapixels(huge))}, "images_bytes[0]"),
+        (with_boxes, {**both, "boxes": nan, "counts": three}, "boxes[1]"),
+        (with_boxes, {**both, "boxes": flat, "counts": three}, "boxes[1]"),
+        (with_boxes, {**both, "counts": np.array([0, 4], np.int32)}, "counts[1]"),
+        (with_boxes, {**both, "counts": np.array([-2, 0], np.int32)}, "counts[0]"),
+        ("segment", {"images": image, "boxes": np.repeat(boxes, 1001, 1), "counts": one}, "boxes"),
+        ("segment", {"images": image, "boxes": boxes * np.inf, "counts": one}, "boxes[0]"),
+        ("segment", {"images": image, "boxes": boxes, "counts": none - 2}, "counts[0]"),
+        ("regions", {"crops": crop}, "crops[1]"),
+        ("regions", {"crops": crop[:1] + np.inf}, "crops[0]"),
+    ]
+
+
+def claims_100_megapixels(png: bytearray) -> bytes:
+    png[16:24] = (10_000).to_bytes(4, "big") * 2
+    png[29:33] = zlib.crc32(png[12:29]).to_bytes(4, "big")
+    return bytes(png)

@@ -1,0 +1,84 @@
+"""What an exported folder says of itself, and where it is."""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from tfdeconv.errors import UserError
+
+METADATA_FILE = Path("assets.extra", "tfdeconv.json")
+
+
+class Metadata(NamedTuple):
+    """What an exported folder says of itself, as saved in `assets.extra/tfdeconv.json`.
+
+    Attributes:
+        input_size: side of the crops in pixels.
+        num_classes: number of classes, the background included.
+        class_names: their names in the order of the labels, or None where the model has none.
+        boxes: the most boxes of an image that the network is shown.
+        aggregate: "max", "mean" or "release", how the scores of regions are joined.
+        crf: whether the labels are refined by a CRF.
+        precision: "float32", "bfloat16" or "float16", what the network computes in.
+        max_pixels: the most pixels that an image may have.
+        versions: package -> version that wrote the folder.
+    """
+
+    input_size: int
+    num_classes: int
+    class_names: list[str] | None
+    boxes: int
+    aggregate: str
+    crf: bool
+    precision: str
+    max_pixels: int
+    versions: dict[str, str]
+
+
+def write_metadata(folder: str | os.PathLike[str], metadata: Metadata) -> None:
+    """Writes what the exported `folder` (one version) says of itself."""
+    path = Path(folder) / METADATA_FILE
+    path.parent.mkdir(exist_ok=True)
+    text = json.dumps(metadata._asdict(), indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def read_metadata(folder: str | os.PathLike[str]) -> Metadata:
+    """Reads what the exported `folder` (one version) says of itself.
+
+    Raises:
+        UserError: when it was not written by `export_saved_model`.
+    """
+    path = Path(folder) / METADATA_FILE
+    try:
+        return Metadata(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"`{path}` must be the metadata of a folder written by `tfdeconv export`. "
+            f"Received: {error}. Export the model again."
+        ) from error
+
+
+def newest_version(path: str | os.PathLike[str]) -> Path:
+    """Returns the version that `path` is, or the newest one that it holds.
+
+    Raises:
+        UserError: when there is none.
+    """
+    folder = Path(path)
+    if versions := existing_versions(folder):
+        folder = folder / str(max(versions))
+    if not (folder / "saved_model.pb").is_file():
+        raise UserError(
+            f"`{path}` must be a folder written by `tfdeconv export`, or a version in it. "
+            f"Received: no saved_model.pb in `{folder}`. Export the model first."
+        )
+    return folder
+
+
+def existing_versions(directory: str | os.PathLike[str]) -> list[int]:
+    """Returns the numbers of the versions in a folder, in no order."""
+    folder = Path(directory)
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return [int(entry.name) for entry in entries if entry.name.isdecimal()]

@@ -1,0 +1,90 @@
+"""What requests must be: every refusal names the element of the batch and says why."""
+
+import tensorflow as tf
+
+from tfdeconv.data.decode import require
+
+# What a request may bring for an image, whatever the model then uses.
+MAX_BOXES = 1000
+OWN_GRID = -1
+
+
+def refusal(name: str, index: tf.Tensor, must: str | tf.Tensor) -> tf.Tensor:
+    """Returns what an error says of one element of a batch, a scalar string.
+
+    Example:
+
+    >>> refusal("crops", tf.constant(3), "be finite.").numpy().decode()
+    '`crops[3]` must be finite.'
+    """
+    return tf.strings.join([f"`{name}[", tf.strings.as_string(index), "]` must ", must])
+
+
+def require_batch(name: str, value: tf.Tensor) -> tf.Tensor:
+    """Refuses an empty batch, and returns others."""
+    message = refusal(name, tf.constant(0), "be there. Received: an empty batch.")
+    return require(value, tf.shape(value)[0] > 0, [message])
+
+
+def require_crops(crops: tf.Tensor) -> tf.Tensor:
+    """Refuses an empty batch and crops with NaN or infinite values: `(batch, size, size, 3)`."""
+    crops = require_batch("crops", crops)
+    right = tf.reduce_all(tf.math.is_finite(crops), axis=(1, 2, 3))
+    return _require_each("crops", crops, right, "be finite. Received: NaN or infinite values.")
+
+
+def require_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:
+    """Refuses an empty batch and images of no or too many pixels: `(batch, height, width, 3)`."""
+    images = require_batch("images", images)
+    size = tf.shape(images, tf.int64)[1:3]
+    pixels = tf.reduce_prod(size)
+    must = f"have 1 to {max_pixels} pixels. Received: height and width"
+    message = [refusal("images", tf.constant(0), must), size]
+    return require(images, (pixels >= 1) & (pixels <= max_pixels), message)
+
+
+def require_boxes(
+    images: tf.Tensor, boxes: tf.Tensor, counts: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Refuses boxes and counts that do not belong to the images, or mean nothing.
+
+    Args:
+        images: `(batch, ...)` images, encoded or not.
+        boxes: `(batch, n, 4)` float32.
+        counts: `(batch,)` int32.
+
+    Returns:
+        Boxes and counts. What stands behind the count of an image is not looked at.
+    """
+    batch, most = tf.shape(images)[0], tf.shape(boxes)[1]
+    for name, value in (("boxes", boxes), ("counts", counts)):
+        length = tf.shape(value)[0]
+        must = "be there for each image, and for no other. Received:"
+        message = [refusal(name, tf.minimum(length, batch), must), length, "for", batch, "images"]
+        # Boxes come after every check, since both are used together.
+        boxes = require(boxes, length == batch, message)
+    must = f"be at most {MAX_BOXES} boxes. Received:"
+    boxes = require(boxes, most <= MAX_BOXES, [refusal("boxes", tf.constant(0), must), most])
+    with tf.control_dependencies([boxes]):
+        counts = tf.identity(counts)
+    right = (counts >= OWN_GRID) & (counts <= most)
+    wrong = tf.boolean_mask(counts, ~right)[:1]
+    must = f"be from {OWN_GRID} to the number of boxes of an image. Received:"
+    counts = _require_each("counts", counts, right, must, wrong, "for", most, "boxes")
+    # Comparisons with NaN are false. Coordinates become whole numbers of 30 bits.
+    right = tf.reduce_all(tf.abs(boxes) < 2.0**29, axis=2)
+    right &= tf.reduce_all(boxes[:, :, 2:] > boxes[:, :, :2], axis=2)
+    right |= tf.range(most) >= counts[:, tf.newaxis]
+    wrong = tf.boolean_mask(boxes, ~right)[:1]
+    must = "be finite boxes with top < bottom and left < right. Received:"
+    boxes = _require_each("boxes", boxes, tf.reduce_all(right, axis=1), must, wrong)
+    return boxes, counts
+
+
+def _require_each(
+    name: str, value: tf.Tensor, right: tf.Tensor, must: str, *received: tf.Tensor | str
+) -> tf.Tensor:
+    count = tf.size(right)
+    first = tf.reduce_min(tf.where(right, count, tf.range(count)))
+    message = [refusal(name, first, must), *received]
+    return require(value, tf.reduce_all(right), message)
