@@ -18,7 +18,7 @@ demo: .venv/.installed
 	$(BIN)/tfdeconv demo --out $(OUT)
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-large: .venv/.installed-test
 	$(BIN)/python -m pytest -q -m large

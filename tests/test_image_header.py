@@ -1,4 +1,4 @@
-"""The header of an image file: what a decoder would go by, and nothing that could mislead a check."""
+"""The header of an image file: what a decoder goes by, and nothing that misleads a check."""
 
 import struct
 

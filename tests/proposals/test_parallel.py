@@ -103,10 +103,13 @@ def test_a_forest_reaches_the_workers(photographs, tmp_path):
 
 
 MANY = """
+import signal
 import sys
 from pathlib import Path
 from tfdeconv.proposals import propose_files
 if __name__ == "__main__":
+    # As a terminal has it: what a shell starts in the background ignores Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         propose_files(sorted(Path(sys.argv[1]).iterdir()), jobs=2)
     except KeyboardInterrupt:

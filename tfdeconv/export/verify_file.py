@@ -14,8 +14,12 @@ from tfdeconv.export.network import served_network
 from tfdeconv.export.samples import sample_photograph
 from tfdeconv.models import load_model
 
-# Largest difference of the scores over the largest score: additions come in another order.
+# Difference of a pixel's scores over the largest score of its crop, where additions come in another
+# order: 1e-6. But where rounding decides which of two elements of a window is the larger one, a
+# switch may fall the other way and move the scores about it: measured in a full-size network, by up
+# to 3 % at up to 8 % of a crop's pixels.
 SCORES_BOUND = 1e-4
+PIXELS = 0.8
 LABELS_BOUND = 0.999
 # Measured: 0.99 for a trained network, 0.89 to 0.92 for random weights.
 QUANTIZED_LABELS_BOUND = 0.8
@@ -27,14 +31,15 @@ class FileVerification(NamedTuple):
     """What `verify_exported_file` measured.
 
     Attributes:
-        scores_difference: largest difference of the scores of a crop over the largest absolute one,
-            the median of the crops. Where two elements of a window are equal but for rounding, the
-            switches of a single crop may fall either way and move some of its scores.
+        scores_difference: what the scores of four pixels in five differ by at most, over the
+            largest absolute score of their crop.
+        largest_difference: the same of all pixels.
         equal_labels: share of the pixels of all crops whose labels are the same, in [0, 1].
         quantized: whether the file has int8 weights: then its scores are not to be the same.
     """
 
     scores_difference: float
+    largest_difference: float
     equal_labels: float
     quantized: bool
 
@@ -49,7 +54,8 @@ class FileVerification(NamedTuple):
         required = QUANTIZED_LABELS_BOUND if self.quantized else LABELS_BOUND
         allowed = "int8" if self.quantized else f"at most {SCORES_BOUND:g} allowed"
         return (
-            f"scores differ by {self.scores_difference:.2g} ({allowed}), "
+            f"scores of {100 * PIXELS:g} % of pixels differ by {self.scores_difference:.2g} "
+            f"({allowed}), of all by {self.largest_difference:.2g}, "
             f"labels agree on {100 * self.equal_labels:.2f} % of pixels "
             f"(at least {100 * required:g} % required)"
         )
@@ -98,9 +104,13 @@ def verify_exported_file(
     if scores.shape != expected.shape:
         raise _another(path, f"scores of shape {scores.shape[1:]}, not {expected.shape[1:]}")
     largest = np.maximum(np.abs(expected).max(axis=(1, 2, 3)), 1e-30)
-    differences = np.abs(scores - expected).max(axis=(1, 2, 3)) / largest
-    equal = scores.argmax(axis=-1) == expected.argmax(axis=-1)
-    return FileVerification(float(np.median(differences)), float(np.mean(equal)), quantized)
+    differences = np.abs(scores - expected).max(axis=3) / largest[:, None, None]
+    return FileVerification(
+        scores_difference=float(np.quantile(differences, PIXELS)),
+        largest_difference=float(np.max(differences)),
+        equal_labels=float(np.mean(scores.argmax(axis=3) == expected.argmax(axis=3))),
+        quantized=quantized,
+    )
 
 
 def _expected(model: keras.Model, crops: np.ndarray, path: Path) -> np.ndarray:

@@ -39,8 +39,9 @@ def aggregate(
     the source pixels under it (antialiased) where it shrinks, as MATLAB's `imresize` in the
     release. What is combined are logarithms of probabilities. The paper combines scores, but
     training leaves these open up to a constant for each pixel of each region, and the maximum
-    compares the constants: on drawn data (150 boxes) a small network's mean IoU is 0.535 with
-    scores and 0.627 with logarithms. The mean gives the same labels either way.
+    compares the constants: at three seeds on drawn data (200 boxes), small networks reach a mean
+    IoU of 59.9 % with scores, scattering by 4.4, and of 63.1 % with logarithms, scattering by 0.2.
+    The mean gives the same labels either way.
 
     Args:
         scores: `(n, rows, columns, classes)` scores before softmax; n may be 0.

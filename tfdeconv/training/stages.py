@@ -3,8 +3,8 @@
 FCN's numbers are those of its release, for each network on its own: FCN-32s starts from a VGG-16
 that was trained on ImageNet, FCN-16s from FCN-32s, FCN-8s from FCN-16s (`--init`), each with a
 learning rate a hundredth of the one before, too small a one for random weights. The small recipe
-learns from those, too, and in the same 800 steps much more from the encoder of a DeconvNet: mean
-IoU 0.28 and 0.62 on the drawn pictures.
+learns from those, too, and in the same 800 steps much more from the encoder of a trained DeconvNet:
+mean IoU 0.54 on drawn pictures, and 0.37 from one that has only learnt to classify (three seeds).
 """
 
 import dataclasses
