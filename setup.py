@@ -14,8 +14,13 @@ EXTRAS = {
     "hub": ["keras-hub"],
     "onnx": ["tf2onnx", "onnx", "onnxruntime"],
     "litert": ["ai-edge-litert"],
-    "test": ["pytest", "pytest-xdist", "tensorflow-serving-api", "jax", "ruff", "mypy"],
 }
+# What the default suite can run with; PyTorch, KerasHub and pydensecrf are used where they are.
+EXTRAS["test"] = [
+    *("pytest", "pytest-xdist", "ruff", "mypy", "jax", "tensorflow-serving-api"),
+    *EXTRAS["onnx"],
+    *EXTRAS["litert"],
+]
 
 setup(
     name="tfdeconv",

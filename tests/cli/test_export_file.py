@@ -50,6 +50,8 @@ def test_export_and_verify(kind: str, options: list[str], run, tmp_path, capsys)
 def test_mistakes_are_told_in_a_sentence(
     options: list[str], message: str, run, tmp_path, capsys
 ) -> None:
+    if message.startswith("must be exported"):
+        pytest.importorskip("tf2onnx")
     out = tmp_path / ("out.onnx" if options == ["--format", "onnx"] else "out")
     assert main(["export", str(run), str(out), *options]) == 1
     told = capsys.readouterr().err
