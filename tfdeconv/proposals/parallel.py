@@ -112,15 +112,22 @@ def _in_workers(
 def _holding_back_ctrl_c() -> Iterator[None]:
     # Ctrl-C reaches every process of the terminal, and one that is still starting could die of it
     # with the queue of the others locked. Workers inherit the mask and keep it for life; here it is
-    # lifted again, and a Ctrl-C from the meantime arrives then.
-    if not hasattr(signal, "pthread_sigmask"):
+    # lifted again. Other threads of this process have no mask, so that a handler must wait, too.
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    if not hasattr(signal, "pthread_sigmask") or not in_main_thread or handler is None:
         yield
         return
+    asked: list[int] = []
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
     try:
         yield
     finally:
+        signal.signal(signal.SIGINT, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if asked:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _start_worker() -> None:
