@@ -76,6 +76,7 @@ def test_mistakes_are_told_in_a_sentence(folder, tmp_path, capsys, monkeypatch) 
         (("--server", "localhost"), "`url` must be http://host:8501"),
         (("--server", nowhere), f"A server must be ready at {nowhere}"),
         (("--server", nowhere, "--crf"), "--crf must not come with --server"),
+        (("--server", nowhere, "--release"), "--release must not come with --server"),
         (("--server", nowhere, "--ensemble", "m"), "--ensemble must not come with --server"),
         (("--server", nowhere, "--boxes", "3"), "--boxes must not come with --server"),
         (("--server", nowhere, "--proposals", "missing.npz"), "`missing.npz` must be a proposal"),

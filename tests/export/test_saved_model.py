@@ -13,7 +13,7 @@ from tfdeconv.crf import DenseCRF, pydensecrf_backend
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model, read_metadata
 from tfdeconv.export.c_api.signature_defs import Signature, TensorInfo, read_signatures
-from tfdeconv.export.saved_model import newest_version
+from tfdeconv.export.metadata import newest_version
 from tfdeconv.layers import Scores
 from tfdeconv.models import DeconvNet
 from tfdeconv.weights import fold_batch_norm

@@ -18,6 +18,7 @@ as those of phones.
 import argparse
 
 from tfdeconv.cli.evaluate import add_combination
+from tfdeconv.cli.numbers import whole
 
 HELP = "write a SavedModel that a model server can load, or a LiteRT or ONNX file"
 # What some formats only take.
@@ -137,7 +138,4 @@ def _refuse(args: argparse.Namespace, names: tuple[str, ...]) -> None:
 def _pixels(text: str) -> int:
     from tfdeconv.images import MAX_PIXELS
 
-    number = int(text)
-    if not 1 <= number <= MAX_PIXELS:
-        raise argparse.ArgumentTypeError(f"must be from 1 to {MAX_PIXELS}, not {text}")
-    return number
+    return whole(1, MAX_PIXELS)(text)

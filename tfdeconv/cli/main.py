@@ -28,18 +28,7 @@ COMMANDS = (
     "export",
     "verify",
 )
-ON_TENSORFLOW = (
-    "demo",
-    "check",
-    "train",
-    "recalibrate",
-    "import-caffe",
-    "evaluate",
-    "segment",
-    "visualize",
-    "export",
-    "verify",
-)
+WITHOUT_TENSORFLOW = ("draw", "propose")
 
 EPILOG = """\
 Start with `tfdeconv demo`, or on data of your own (PASCAL VOC layout):
@@ -64,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parsed = _parser().parse_args(arguments)
     try:
-        # Where a server does the work, it is not needed.
-        if parsed.command in ON_TENSORFLOW and getattr(parsed, "url", None) is None:
+        # Where a server does the work, it is not needed either.
+        served = getattr(parsed, "url", None) is not None
+        if parsed.command not in WITHOUT_TENSORFLOW and not served:
             _start_tensorflow()
         return parsed.run(parsed) or 0
     except UserError as error:

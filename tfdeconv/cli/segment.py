@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Labeller = Callable[[Path, np.ndarray], np.ndarray]
 
 HELP = "label every pixel of photographs"
-_FIXED_BY_EXPORT = ("boxes", "aggregate", "ensemble", "ensemble_mode", "crf")
+_FIXED_BY_EXPORT = ("boxes", "aggregate", "ensemble", "ensemble_mode", "crf", "release")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

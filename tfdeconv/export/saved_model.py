@@ -16,13 +16,7 @@ import tensorflow as tf
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
 from tfdeconv.export.class_table import table_of
-from tfdeconv.export.metadata import (
-    Metadata,
-    existing_versions,
-    newest_version,
-    read_metadata,
-    write_metadata,
-)
+from tfdeconv.export.metadata import Metadata, existing_versions, write_metadata
 from tfdeconv.export.network import served_network
 from tfdeconv.export.signatures import signatures
 from tfdeconv.export.warmup import write_warmup
@@ -31,8 +25,6 @@ from tfdeconv.images import MAX_PIXELS
 from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import class_names
 from tfdeconv.version import __version__
-
-__all__ = ["Metadata", "export_saved_model", "newest_version", "read_metadata"]
 
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
@@ -88,6 +80,7 @@ def export_saved_model(
 
     Example:
 
+    >>> from tfdeconv.export import read_metadata
     >>> from tfdeconv.layers import Scores
     >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Scores(("ground", "tree"))]
     >>> model = keras.Sequential([keras.Input((16, 16, 3)), *layers])

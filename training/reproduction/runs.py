@@ -114,8 +114,8 @@ def _trained(setting: Setting, stage: str, name: str, init: Path) -> Path:
     )
     model = load_model(run.path)
     if stage != "fcn8s":
-        images = batch_norm.window_images(model, setting.data, proposals, background=True)
-        batch_norm.recalibrate(model, images)
+        seen = batch_norm.trained_on(run.path)
+        batch_norm.recalibrate(model, batch_norm.window_images(model, setting.data, *seen))
     with replacing(ready) as beside:
         model.save(beside)
     return ready

@@ -67,22 +67,17 @@ def report(results: dict[int, dict[str, Any]]) -> str:
     parts = []
     for title, rows in CLAIMS:
         head = f"| {title} | mean IoU | seeds {seeds} |\n|---|---|---|"
-        lines = [
-            f"| {label} | {spread(values)} | {', '.join(f'{100 * v:.1f}' for v in values)} |"
-            for label, values in (
-                (label, [result[row]["mean_iou"] for result in results.values()])
-                for label, row in rows.items()
-            )
-        ]
+        lines = []
+        for label, row in rows.items():
+            values = [result[row]["mean_iou"] for result in results.values()]
+            each = ", ".join(f"{100 * value:.1f}" for value in values)
+            lines.append(f"| {label} | {spread(values)} | {each} |")
         parts.append("\n".join([head, *lines]))
     head = f"| IoU of objects by size | {' | '.join(BIN_NAMES)} |\n|---|{'---|' * len(BIN_NAMES)}"
-    lines = [
-        f"| {label} | {' | '.join(map(spread, columns))} |"
-        for label, columns in (
-            (label, zip(*(result[row]["by_size"] for result in results.values()), strict=True))
-            for label, row in SIZES.items()
-        )
-    ]
+    lines = []
+    for label, row in SIZES.items():
+        columns = zip(*(result[row]["by_size"] for result in results.values()), strict=True)
+        lines.append(f"| {label} | {' | '.join(map(spread, columns))} |")
     return "\n\n".join([*parts, "\n".join([head, *lines])])
 
 
