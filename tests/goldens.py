@@ -59,6 +59,9 @@ LAYERS = {
     ),
     "Bilinear": Golden(lambda: layer_model((4, 5, 3), deconvolve), (2, 4, 5, 3)),
     "Crop": Golden(lambda: layer_model((None, None, 2), crop), (2, 5, 7, 2)),
+    "DenseMap": Golden(
+        lambda: layer_model((2, 3, 4), layers.DenseMap(3, 1, 2, activation="relu")), (2, 2, 3, 4)
+    ),
     "MaxPoolWithArgmax": Golden(
         lambda: layer_model((5, 7, 2), layers.MaxPoolWithArgmax((3, 2))), (2, 5, 7, 2)
     ),

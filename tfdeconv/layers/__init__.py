@@ -3,6 +3,7 @@
 from tfdeconv.layers.batch_normalization import BatchNormalization
 from tfdeconv.layers.bilinear import Bilinear
 from tfdeconv.layers.crop import Crop
+from tfdeconv.layers.dense_map import DenseMap
 from tfdeconv.layers.max_pool_with_argmax import MaxPoolWithArgmax
 from tfdeconv.layers.preprocess import Preprocess
 from tfdeconv.layers.require_size import RequireSize
@@ -13,6 +14,7 @@ __all__ = [
     "BatchNormalization",
     "Bilinear",
     "Crop",
+    "DenseMap",
     "MaxPoolWithArgmax",
     "Preprocess",
     "RequireSize",

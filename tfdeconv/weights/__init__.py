@@ -2,7 +2,7 @@
 
 from tfdeconv.weights.blob import Blob
 from tfdeconv.weights.caffe import read_caffemodel
-from tfdeconv.weights.folding import fold_batch_norm
+from tfdeconv.weights.folding import fold_batch_norm, is_plain
 from tfdeconv.weights.imagenet import load_encoder
 from tfdeconv.weights.mapping import Report, load_caffemodel
 
@@ -10,6 +10,7 @@ __all__ = [
     "Blob",
     "Report",
     "fold_batch_norm",
+    "is_plain",
     "load_caffemodel",
     "load_encoder",
     "read_caffemodel",
