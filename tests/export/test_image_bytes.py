@@ -131,6 +131,14 @@ REFUSED = {
     "png: no header": (PNG[:8] + PNG[33:], "its header is not its first chunk"),
     "png: two headers": (PNG[:33] + _HEADER + PNG[33:], "its header is not its first chunk"),
     "png: a long header": (PNG[:8] + chunk(b"IHDR", bytes(14)) + PNG[33:], "another length"),
+    "png: 4 bits of RGB": (
+        PNG[:8] + chunk(b"IHDR", _HEADER[8:16] + b"\4\2\0\0\0") + PNG[33:],
+        "is wro",
+    ),
+    "png: a filter": (
+        PNG[:8] + chunk(b"IHDR", _HEADER[8:18] + b"\0\1\0") + PNG[33:],
+        "header is wr",
+    ),
     "no pixels": (empty_png(0, 7), r"have 1 to 65536 pixels .*height and width\] \[0\] \[7\]"),
     "too many pixels": (empty_png(256, 257), r"have 1 to 65536 pixels .*\[256\] \[257\]"),
     "too long": (empty_png(1, 2_000_000), "have 1 to 65536 pixels"),

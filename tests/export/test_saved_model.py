@@ -1,7 +1,12 @@
 """The exported folder: signatures, weights, metadata, versions, and what is refused."""
 
+import contextlib
 import json
+import os
 import resource
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -141,6 +146,32 @@ def test_a_full_disk_leaves_nothing(tmp_path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
+@contextlib.contextmanager
+def without_rights() -> Iterator[None]:
+    """As nobody, when the tests run as root, who may write everywhere."""
+    user, nobody = os.geteuid(), 65534
+    if user == 0:
+        os.seteuid(nobody)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_folder_without_rights_stays_as_it_is() -> None:
+    # Not in `tmp_path`, which others cannot enter.
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "1").mkdir()
+        folder.chmod(0o555)
+        try:
+            with without_rights(), pytest.raises(UserError, match=r"2` must .* Permission denied"):
+                export_saved_model(plain_network(), folder)
+            assert [path.name for path in folder.iterdir()] == ["1"]
+        finally:
+            folder.chmod(0o755)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path) -> None:

@@ -32,6 +32,16 @@ def open_network(multiple: int | None = None) -> keras.Model:
     return keras.Model(inputs, x)
 
 
+class CountsTraces(keras.layers.Layer):
+    """Notes the shapes that it is traced for."""
+
+    traces: list[tuple] = []  # noqa: RUF012
+
+    def call(self, x):
+        CountsTraces.traces.append(tuple(x.shape))
+        return x
+
+
 def painted(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """An image with a red and a green block, and its labels."""
     labels = np.zeros((height, width), np.uint8)

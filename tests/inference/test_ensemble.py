@@ -110,7 +110,7 @@ def test_two_whole_image_networks_need_no_proposals(monkeypatch) -> None:
     def never(*_):
         raise AssertionError("proposals were searched for")
 
-    monkeypatch.setattr("tfdeconv.inference.segmenter.propose", never)
+    monkeypatch.setattr("tfdeconv.inference.search.propose", never)
     image, labels = painted(30, 44)
     segmenter = Segmenter(open_network(), ensemble=open_network(), ensemble_mode="product")
     np.testing.assert_array_equal(segmenter.segment(image), labels)
@@ -121,7 +121,7 @@ def test_proposals_are_searched_for_once(monkeypatch) -> None:
 
     calls = []
     monkeypatch.setattr(
-        "tfdeconv.inference.segmenter.propose", lambda image: calls.append(1) or propose(image)
+        "tfdeconv.inference.search.propose", lambda image: calls.append(1) or propose(image)
     )
     segmenter = Segmenter(colour_network(), boxes=3, ensemble=colour_network(12))
     segmenter.segment(painted(30, 44)[0])

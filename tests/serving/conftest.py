@@ -41,6 +41,25 @@ class Addresses(NamedTuple):
     process: subprocess.Popen | None = None
 
 
+def start_server(folder: Path) -> subprocess.Popen:
+    """Starts a server of one exported folder; it ends with its input."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.serving.protocol_server", str(folder)],
+        cwd=CHECKOUT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def addresses(process: subprocess.Popen) -> Addresses:
+    """Waits until a server has started."""
+    words = process.stdout.readline().split()
+    assert words, "the server did not start"
+    return Addresses(f"grpc://127.0.0.1:{words[1]}", f"http://127.0.0.1:{words[3]}", process)
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     if SERVERS:
@@ -59,14 +78,7 @@ def starting(served: Served):
         yield None
         return
     pytest.importorskip("tensorflow_serving", reason="needs the stubs: tensorflow-serving-api")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.serving.protocol_server", str(served.folder)],
-        cwd=CHECKOUT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = start_server(served.folder)
     yield process
     process.communicate()
 
@@ -75,9 +87,7 @@ def starting(served: Served):
 def server(starting: subprocess.Popen | None) -> Addresses:
     if starting is None:
         return Addresses(*(find_server(scheme) for scheme in ("grpc:", "http")))
-    words = starting.stdout.readline().split()
-    assert words, "the server did not start"
-    return Addresses(f"grpc://127.0.0.1:{words[1]}", f"http://127.0.0.1:{words[3]}", starting)
+    return addresses(starting)
 
 
 def find_server(scheme: str) -> str:

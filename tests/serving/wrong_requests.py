@@ -24,7 +24,13 @@ def wrong_requests(good: bytes, size: int) -> list[tuple[str, dict[str, np.ndarr
     nan, flat = both["boxes"].copy(), both["boxes"].copy()
     nan[1, 2, 0], flat[1, 0, 2] = np.nan, flat[1, 0, 0]
     three = np.array([3, 3], np.int32)
+    outside = np.float32([0, 1e4])[:, None, None]
     huge = bytearray(images.encode_png(np.zeros((1, 1, 3), np.uint8)))
+    jpeg = images.encode_jpeg(np.zeros((9, 9, 3), np.uint8))
+    codes, scan = jpeg.index(b"\xff\xc4"), jpeg.index(b"\xff\xda")
+    end = jpeg[:-2] + b"\xff\x05" + jpeg[-2:]
+    longer = jpeg[: codes + 5] + b"\xff" + jpeg[codes + 6 :]
+    wide = np.zeros((2, size, size + 1, 3), np.float32)
     with_boxes = "segment_bytes_with_boxes"
     return [
         ("segment_bytes", {"images_bytes": texts(good, b"GIF89a\1\0\1\0")}, "images_bytes[1]"),
@@ -32,13 +38,27 @@ def wrong_requests(good: bytes, size: int) -> list[tuple[str, dict[str, np.ndarr
         ("segment_bytes", {"images_bytes": texts(b"hello")}, "images_bytes[0]"),
         ("segment_bytes", {"images_bytes": texts(good, good[:-9])}, "images_bytes[1]"),
         ("segment_bytes", {"images_bytes": texts(claims_100_megapixels(huge))}, "images_bytes[0]"),
+        ("segment_bytes", {"images_bytes": texts(good, jpeg, longer)}, "images_bytes[2]"),
+        ("segment_bytes", {"images_bytes": texts(good, end)}, "images_bytes[1]"),
+        ("segment_bytes", {"images_bytes": texts(jpeg[: scan + 9], good)}, "images_bytes[0]"),
         (with_boxes, {**both, "boxes": nan, "counts": three}, "boxes[1]"),
         (with_boxes, {**both, "boxes": flat, "counts": three}, "boxes[1]"),
         (with_boxes, {**both, "counts": np.array([0, 4], np.int32)}, "counts[1]"),
         (with_boxes, {**both, "counts": np.array([-2, 0], np.int32)}, "counts[0]"),
-        ("segment", {"images": image, "boxes": np.repeat(boxes, 1001, 1), "counts": one}, "boxes"),
+        (
+            "segment",
+            {"images": image, "boxes": np.repeat(boxes, 10_000, 1), "counts": one},
+            "boxes",
+        ),
         ("segment", {"images": image, "boxes": boxes * np.inf, "counts": one}, "boxes[0]"),
+        ("segment", {"images": image, "boxes": boxes + 40, "counts": one}, "boxes[0]"),
+        (with_boxes, {**both, "boxes": both["boxes"] - outside, "counts": three}, "boxes[1]"),
         ("segment", {"images": image, "boxes": boxes, "counts": none - 2}, "counts[0]"),
+        ("segment", {"images": image[..., :1], "boxes": boxes, "counts": one}, "images[0]"),
+        ("segment", {"images": image, "boxes": boxes[..., :3], "counts": one}, "boxes[0]"),
+        ("regions", {"crops": wide}, "crops[0]"),
+        ("regions", {"crops": crop[:1, 1:, 1:]}, "crops[0]"),
+        ("regions_uint8", {"crops": wide.astype(np.uint8)}, "crops[0]"),
         ("regions", {"crops": crop}, "crops[1]"),
         ("regions", {"crops": crop[:1] + np.inf}, "crops[0]"),
     ]

@@ -27,10 +27,20 @@ if TYPE_CHECKING:
 
     from tfdeconv.boxes import Proposals
 
-    Labeller = Callable[[Path, np.ndarray], np.ndarray]
+    # Finds boxes in a photograph, None where there are none to find; labels it by means of them.
+    Finder = Callable[[Path, np.ndarray], np.ndarray | None]
+    Labeller = Callable[[Path, np.ndarray, np.ndarray | None], np.ndarray]
 
 HELP = "label every pixel of photographs"
-_FIXED_BY_EXPORT = ("boxes", "aggregate", "ensemble", "ensemble_mode", "crf", "release")
+_OF_EXPORT = (
+    "boxes",
+    "aggregate",
+    "ensemble",
+    "ensemble_mode",
+    "crf",
+    "release",
+    "precision",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from tfdeconv.errors import UserError
     from tfdeconv.export.client import ServerUnavailable
     from tfdeconv.images import read_image
+    from tfdeconv.inference.ahead import ahead
     from tfdeconv.progress import track
 
     found = [path for given in args.inputs for path in propose.image_files(Path(given))]
@@ -70,12 +81,17 @@ def run(args: argparse.Namespace) -> int:
     check_names(photographs, Path(args.out))
     # Before the long work, not after it.
     out = files.ensure_writable_folder(args.out)
-    label = _local_labels(args) if args.url is None else _served_labels(args)
+    find, label = _local_labels(args) if args.url is None else _served_labels(args)
+
+    def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+        image = read_image(path)
+        return image, find(path, image)
+
     failed = 0
-    for path in track(photographs, "Segmenting"):
+    for path, prepared in track(ahead(read, photographs), "Segmenting", len(photographs)):
         try:
-            image = read_image(path)
-            labels = label(path, image)
+            image, boxes = prepared()
+            labels = label(path, image, boxes)
         except ServerUnavailable:
             raise
         except UserError as error:
@@ -131,22 +147,22 @@ def boxes_of(path: Path, proposals: Mapping[str, Proposals]) -> np.ndarray:
     return proposals[path.stem].boxes
 
 
-def _local_labels(args: argparse.Namespace) -> Labeller:
+def _local_labels(args: argparse.Namespace) -> tuple[Finder, Labeller]:
     segmenter, proposals = evaluate.open_segmenter(args)
 
-    def label(path: Path, image: np.ndarray) -> np.ndarray:
-        return segmenter.segment(image, None if proposals is None else boxes_of(path, proposals))
+    def find(path: Path, image: np.ndarray) -> np.ndarray | None:
+        return segmenter.find_boxes(image) if proposals is None else boxes_of(path, proposals)
 
-    return label
+    return find, lambda path, image, boxes: segmenter.segment(image, boxes)
 
 
-def _served_labels(args: argparse.Namespace) -> Labeller:
+def _served_labels(args: argparse.Namespace) -> tuple[Finder, Labeller]:
     from tfdeconv import boxes
     from tfdeconv.errors import UserError
     from tfdeconv.export.client import Client, ServerUnavailable
     from tfdeconv.proposals import propose
 
-    if fixed := [name for name in _FIXED_BY_EXPORT if hasattr(args, name)]:
+    if fixed := [name for name in _OF_EXPORT if hasattr(args, name)]:
         raise UserError(
             f"--{fixed[0].replace('_', '-')} must not come with --server, whose model has it from "
             "`tfdeconv export`. Leave it out, or export the model anew."
@@ -155,14 +171,14 @@ def _served_labels(args: argparse.Namespace) -> Labeller:
     chosen = getattr(args, "proposals", "grid")
     found = None if chosen in ("edges", "grid") else boxes.load(chosen)
 
-    def label(path: Path, image: np.ndarray) -> np.ndarray:
-        sent = None
-        if chosen == "edges":
-            sent = propose(image).boxes
-        elif found is not None:
-            sent = boxes_of(path, found)
-            # As `Segmenter` does; servers refuse them.
-            sent = sent[boxes.area(sent) > 0]
+    def find(path: Path, image: np.ndarray) -> np.ndarray | None:
+        if found is None:
+            return propose(image).boxes if chosen == "edges" else None
+        # As `Segmenter` does; servers refuse boxes of no area, and outside of the image.
+        of_file = boxes_of(path, found)
+        return of_file[boxes.area(boxes.clip(of_file, *image.shape[:2])) > 0]
+
+    def label(path: Path, image: np.ndarray, sent: np.ndarray | None) -> np.ndarray:
         try:
             return client.segment(path.read_bytes(), sent).labels
         except ServerUnavailable:
@@ -170,7 +186,7 @@ def _served_labels(args: argparse.Namespace) -> Labeller:
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
 
-    return label
+    return find, label
 
 
 def _write(stem: Path, image: np.ndarray, labels: np.ndarray, with_overlay: bool) -> None:

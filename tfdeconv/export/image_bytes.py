@@ -14,6 +14,10 @@ _LONGEST = 1_000_000
 def decode_upright(data: tf.Tensor, index: tf.Tensor, max_pixels: int) -> tf.Tensor:
     """Decodes a photograph as `tfdeconv.images.decode_image` does, in the graph.
 
+    An error of the decoder itself would not name the element. It is left to what nobody but its
+    maker can have damaged: a PNG whose pixels cannot be unpacked or whose chunks are in a wrong
+    order though every checksum is right, or the tables of an arithmetic-coded JPEG.
+
     Args:
         data: Scalar string, the bytes of a JPEG or PNG file.
         index: Scalar integer, which element of `images_bytes` it is, for errors.

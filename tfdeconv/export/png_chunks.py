@@ -18,6 +18,9 @@ from tfdeconv.image_header import PNG_SIGNATURE
 _IHDR, _EXIF, _IEND = (struct.unpack(">I", kind)[0] for kind in (b"IHDR", b"eXIf", b"IEND"))
 _BYTE_ORDERS = [int.from_bytes(order) for order in (b"II", b"MM")]
 _HEADER_LENGTH = 13
+# Bits of a value by the kind of colours: gray, RGB, palette, gray and RGB with transparency.
+_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_KINDS = [[bits, kind] for kind, each in _BITS.items() for bits in each]
 
 
 def read_chunks(data: tf.Tensor) -> Parts:
@@ -68,8 +71,15 @@ def read_chunks(data: tf.Tensor) -> Parts:
         (0, tf.constant(len(PNG_SIGNATURE), tf.int64), tf.constant(False), no_parts()),
         parallel_iterations=1,
     )
-    return parts
+    damage = first_of((parts.damage != "", parts.damage), (~_is_known(data), "its header is wrong"))
+    return parts._replace(damage=damage)
 
 
 def _checksum_is_right(data: tf.Tensor, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
     return crc32(data[start:end]) == big_endian(octets_at(data, end, 4))
+
+
+def _is_known(data: tf.Tensor) -> tf.Tensor:
+    kind = octets_at(data, tf.constant(24, tf.int64), 5)
+    bits_and_colours = tf.reduce_any(tf.reduce_all(kind[:2] == _KINDS, axis=1))
+    return bits_and_colours & tf.reduce_all(kind[2:4] == 0) & (kind[4] <= 1)

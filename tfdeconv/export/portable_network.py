@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfdeconv.errors import UserError
-from tfdeconv.export.network import served_network
 from tfdeconv.inference.checks import sizes
+from tfdeconv.inference.network import inference_network
 
 CROPS, SCORES = "crops", "scores"
 
@@ -31,7 +31,7 @@ def portable_network(model: keras.Model, input_size: int | None) -> tuple[keras.
             f"{keras.config.backend()}. Set KERAS_BACKEND=tensorflow."
         )
     side = _side(model, input_size)
-    network = served_network(model, "float32")
+    network = inference_network(model, "float32")
     if network.input_shape[1] is None:
         _try(network, side)
     return network, side

@@ -20,14 +20,34 @@ def refusal(name: str, index: tf.Tensor, must: str | tf.Tensor) -> tf.Tensor:
     return tf.strings.join([f"`{name}[", tf.strings.as_string(index), "]` must ", must])
 
 
+def require_shape(name: str, value: tf.Tensor) -> tf.Tensor:
+    """Refuses another shape than the signature's, which servers do not look at.
+
+    Args:
+        name: The name of the input.
+        value: The input; what is known of its shape is what it must have.
+    """
+    # What a graph is fed may have any shape. Seen through this op nothing is known of it, so that
+    # the question is not answered once and for all when the graph is optimised.
+    fed = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=value, shape=tf.TensorShape(None)))
+    sizes = ["any" if size is None else size for size in value.shape]
+    # One more, so that others of a higher rank differ, too; no size is -2.
+    known = tf.constant([*(-1 if size is None else size for size in value.shape), -2])
+    found = tf.concat([fed, tf.fill(tf.shape(known), -2)], axis=0)[: len(sizes) + 1]
+    right = tf.reduce_all((found == known) | ((known == -1) & (found >= 0)))
+    must = f"lie in a batch of shape ({', '.join(map(str, sizes))}). Received: shape"
+    return require(value, right, [refusal(name, tf.constant(0), must), fed])
+
+
 def require_batch(name: str, value: tf.Tensor) -> tf.Tensor:
-    """Refuses an empty batch, and returns others."""
+    """Refuses an empty batch and another shape than the signature's, and returns others."""
+    value = require_shape(name, value)
     message = refusal(name, tf.constant(0), "be there. Received: an empty batch.")
     return require(value, tf.shape(value)[0] > 0, [message])
 
 
 def require_crops(crops: tf.Tensor) -> tf.Tensor:
-    """Refuses an empty batch and crops with NaN or infinite values: `(batch, size, size, 3)`."""
+    """Refuses an empty batch, other sizes, NaN and infinite values: `(batch, size, size, 3)`."""
     crops = require_batch("crops", crops)
     right = tf.reduce_all(tf.math.is_finite(crops), axis=(1, 2, 3))
     return _require_each("crops", crops, right, "be finite. Received: NaN or infinite values.")
@@ -56,6 +76,7 @@ def require_boxes(
     Returns:
         Boxes and counts. What stands behind the count of an image is not looked at.
     """
+    boxes, counts = require_shape("boxes", boxes), require_shape("counts", counts)
     batch, most = tf.shape(images)[0], tf.shape(boxes)[1]
     for name, value in (("boxes", boxes), ("counts", counts)):
         length = tf.shape(value)[0]
@@ -79,6 +100,29 @@ def require_boxes(
     must = "be finite boxes with top < bottom and left < right. Received:"
     boxes = _require_each("boxes", boxes, tf.reduce_all(right, axis=1), must, wrong)
     return boxes, counts
+
+
+def require_touching(
+    boxes: tf.Tensor, count: tf.Tensor, image: tf.Tensor, index: tf.Tensor
+) -> tf.Tensor:
+    """Refuses boxes that lie wholly outside of their image.
+
+    Args:
+        boxes: `(n, 4)` float32 boxes of one image.
+        count: scalar int32, how many of them count; below 0, none.
+        image: `(height, width, 3)`.
+        index: scalar, the number of the image in its batch.
+
+    Returns:
+        The boxes.
+    """
+    size = tf.cast(tf.shape(image)[:2], tf.float32)
+    right = tf.reduce_all((boxes[:, 2:] > 0) & (boxes[:, :2] < size), axis=1)
+    right |= tf.range(tf.shape(boxes)[0]) >= count
+    wrong = tf.boolean_mask(boxes, ~right)[:1]
+    must = "be boxes that touch the image. Received:"
+    message = [refusal("boxes", index, must), wrong, "for height and width", size]
+    return require(boxes, tf.reduce_all(right), message)
 
 
 def _require_each(

@@ -17,11 +17,12 @@ from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
 from tfdeconv.export.class_table import table_of
 from tfdeconv.export.metadata import Metadata, existing_versions, write_metadata
-from tfdeconv.export.network import served_network
 from tfdeconv.export.signatures import signatures
 from tfdeconv.export.warmup import write_warmup
 from tfdeconv.files import cannot_write, replacing
 from tfdeconv.images import MAX_PIXELS
+from tfdeconv.inference.checks import require_choice
+from tfdeconv.inference.precision import PRECISIONS
 from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import class_names
 from tfdeconv.version import __version__
@@ -88,18 +89,16 @@ def export_saved_model(
     >>> folder.name, read_metadata(folder).class_names
     ('1', ['ground', 'tree'])
     """
-    _check_arguments(crf, max_pixels)
-    input_size = Segmenter(model, boxes=boxes, aggregate=aggregate).input_size
-    if input_size is None:
+    _check_arguments(crf, precision, max_pixels)
+    segmenter = Segmenter(model, boxes=boxes, aggregate=aggregate, crf=crf, precision=precision)
+    if segmenter.input_size is None:
         raise UserError(
             "`model` must be built for one square size to be exported. Received: inputs "
             f"{model.input_shape}. Build it with an input_shape of (size, size, 3)."
         )
-    network = served_network(model, precision)
-    segmenter = Segmenter(network, boxes=boxes, aggregate=aggregate, crf=crf)
     names = class_names(model)
     metadata = Metadata(
-        input_size=input_size,
+        input_size=segmenter.input_size,
         num_classes=segmenter.num_classes,
         class_names=None if names is None else list(names),
         boxes=boxes,
@@ -119,7 +118,7 @@ def export_saved_model(
     return target
 
 
-def _check_arguments(crf: DenseCRF | None, max_pixels: int) -> None:
+def _check_arguments(crf: DenseCRF | None, precision: str, max_pixels: int) -> None:
     if keras.config.backend() != "tensorflow":
         raise UserError(
             "A SavedModel must be exported under Keras's TensorFlow backend. Received: "
@@ -130,6 +129,7 @@ def _check_arguments(crf: DenseCRF | None, max_pixels: int) -> None:
             '`crf` must have backend="tensorflow" to run without Python. Received: '
             f"backend={crf.backend!r}"
         )
+    require_choice("precision", precision, PRECISIONS)
     if not 1 <= max_pixels <= MAX_PIXELS:
         raise ValueError(
             f"`max_pixels` must be from 1 to {MAX_PIXELS}. Received: max_pixels={max_pixels}"

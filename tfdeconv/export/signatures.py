@@ -17,14 +17,15 @@ from tfdeconv.export.requests import (
     require_boxes,
     require_crops,
     require_images,
+    require_touching,
 )
 from tfdeconv.export.segmentation import (
     ImageSegmenter,
-    Network,
     Summary,
     image_segmenter,
     summarise,
 )
+from tfdeconv.inference.graph import network_graph
 from tfdeconv.inference.segmenter import Segmenter
 
 Outputs = dict[str, tf.Tensor]
@@ -53,7 +54,8 @@ def signatures(
         max_pixels: the most pixels that an image may have.
         class_names: the names in the order of the labels; None where there are none.
     """
-    network = _network(segmenter, size)
+    # One function that all signatures call: the network stands once in the file.
+    network = network_graph(segmenter.model)
     segment_image = image_segmenter(segmenter, network, size)
     classes = segmenter.num_classes
     crops = (None, size, size, 3)
@@ -72,23 +74,17 @@ def signatures(
     }
 
 
-def _network(segmenter: Segmenter, size: int) -> Network:
-    # One function that all signatures call: the network stands once in the file.
-    crops = tf.TensorSpec((None, size, size, 3), tf.float32)
-
-    @tf.function(input_signature=[crops], autograph=False)
-    def network(crops: tf.Tensor) -> tf.Tensor:
-        return tf.cast(segmenter.model(crops, training=False), tf.float32)
-
-    return network
-
-
 def _of_pixels(segment_image: ImageSegmenter, max_pixels: int) -> Endpoint:
+    def segment_one(one: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+        index, image, boxes, count = one
+        return segment_image(image, require_touching(boxes, count, image, index), count)
+
     def segment(images: tf.Tensor, boxes: tf.Tensor, counts: tf.Tensor) -> Outputs:
         images = require_images(images, max_pixels)
+        boxes, counts = require_boxes(images, boxes, counts)
         labels, confidence = tf.map_fn(
-            lambda one: segment_image(*one),
-            (images, *require_boxes(images, boxes, counts)),
+            segment_one,
+            (tf.range(tf.shape(images)[0]), images, boxes, counts),
             fn_output_signature=(
                 tf.TensorSpec((None, None), tf.uint8),
                 tf.TensorSpec((None, None), tf.float32),
@@ -106,9 +102,11 @@ def _of_bytes(
     max_pixels: int,
     class_names: tf.lookup.StaticHashTable | None,
 ) -> dict[str, Endpoint]:
-    def segment_one(index: tf.Tensor, data: tf.Tensor, *boxes: tf.Tensor) -> Summary:
+    def segment_one(
+        index: tf.Tensor, data: tf.Tensor, boxes: tf.Tensor, count: tf.Tensor
+    ) -> Summary:
         image = decode_upright(data, index, max_pixels)
-        labels, _ = segment_image(image, *boxes)
+        labels, _ = segment_image(image, require_touching(boxes, count, image, index), count)
         return summarise(labels, classes)
 
     encoded = tf.TensorSpec((None,), tf.string, "images_bytes")

@@ -13,7 +13,6 @@ from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
 from tfdeconv.export.fresh_process import Arrays, run_in_fresh_process
 from tfdeconv.export.metadata import Metadata, newest_version, read_metadata
-from tfdeconv.export.network import served_network
 from tfdeconv.export.samples import sample_requests
 from tfdeconv.inference.refine import refine
 from tfdeconv.inference.segmenter import Segmenter
@@ -25,7 +24,8 @@ SCORES_BOUND = 1e-4
 HALF_PRECISION_BOUND = 2e-2
 # Pixels whose two best scores differ by less than that may fall either way.
 LABELS_BOUND = 0.999
-_FROM_FILES = "0/segment_bytes/labels"
+_FROM_FILES, _BY_MODEL = "0/segment_bytes/labels", "0/regions/labels"
+_LABELS = ("0/segment/labels", _FROM_FILES, _BY_MODEL)
 
 
 class Verification(NamedTuple):
@@ -110,10 +110,12 @@ def verify(
     if not isinstance(model, keras.Model):
         model = load_model(model)
     in_half = metadata.precision != "float32" or _computes_in_half(model)
-    served = served_network(model, metadata.precision)
-    as_served = local_segmenter(served, metadata)
-    as_trained = as_served if in_half else local_segmenter(model, metadata)
-    expected = _expected(as_served, as_trained, requests)
+    segmenter = local_segmenter(model, metadata)
+    expected = _expected(segmenter, requests)
+    # Beside the folded network, whose scores must be equal, the model as it was trained.
+    as_trained = segmenter.model if in_half else model
+    answers[_BY_MODEL] = answers["0/regions/scores"].argmax(axis=-1)
+    expected[_BY_MODEL] = as_trained.predict_on_batch(requests["0/regions/crops"]).argmax(axis=-1)
     for name, value in expected.items():
         if answers[name].shape != value.shape:
             raise UserError(
@@ -136,22 +138,23 @@ def local_segmenter(model: keras.Model, metadata: Metadata) -> Segmenter:
         aggregate=metadata.aggregate,
         proposals="grid",
         crf=DenseCRF() if metadata.crf else None,
+        precision=metadata.precision,
     )
 
 
-def _expected(as_served: Segmenter, as_trained: Segmenter, requests: Arrays) -> Arrays:
+def _expected(segmenter: Segmenter, requests: Arrays) -> Arrays:
     crops = requests["0/regions/crops"]
     inputs = (requests[f"0/segment/{name}"] for name in ("images", "boxes", "counts"))
     found = [
-        _probabilities(as_served, image, boxes[:count])
+        _probabilities(segmenter, image, boxes[:count])
         for image, boxes, count in zip(*inputs, strict=True)
     ]
     files = requests["0/segment_bytes/images_bytes"]
     return {
-        "0/regions/scores": as_served.model.predict_on_batch(crops),
+        "0/regions/scores": segmenter.model.predict_on_batch(crops),
         "0/segment/confidence": np.stack([one.max(axis=-1) for one in found]),
         "0/segment/labels": np.stack([one.argmax(axis=-1) for one in found]),
-        _FROM_FILES: _joined(as_trained.segment(images.decode_image(data)) for data in files),
+        _FROM_FILES: _joined(segmenter.segment(images.decode_image(data)) for data in files),
     }
 
 
@@ -175,7 +178,7 @@ def _compare(answers: Arrays, expected: Arrays) -> tuple[float, float, float]:
     scores = expected["0/regions/scores"]
     difference = np.max(np.abs(answers["0/regions/scores"] - scores))
     confidence = np.abs(answers["0/segment/confidence"] - expected["0/segment/confidence"])
-    equal = _joined(answers[name] == expected[name] for name in ("0/segment/labels", _FROM_FILES))
+    equal = _joined(answers[name] == expected[name] for name in _LABELS)
     return (
         float(difference / max(np.max(np.abs(scores)), 1e-30)),
         float(np.max(confidence)),

@@ -10,8 +10,8 @@ import numpy as np
 
 from tfdeconv.errors import UserError
 from tfdeconv.export.litert import SIGNATURE
-from tfdeconv.export.network import served_network
 from tfdeconv.export.samples import sample_photograph
+from tfdeconv.inference.network import inference_network
 from tfdeconv.models import load_model
 
 # Difference of a pixel's scores over the largest score of its crop, where additions come in another
@@ -118,7 +118,7 @@ def _expected(model: keras.Model, crops: np.ndarray, path: Path) -> np.ndarray:
     if size not in (None, crops.shape[1]):
         raise _another(path, f"crops of {crops.shape[1]} pixels, not {size}")
     if any(layer.compute_dtype in ("float16", "bfloat16") for layer in model.layers):
-        model = served_network(model, "float32")
+        model = inference_network(model, "float32")
     return model.predict_on_batch(crops)
 
 

@@ -35,6 +35,29 @@ def sizes(model: keras.Model) -> tuple[int | None, int]:
     )
 
 
+def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuses a value that is none of the choices.
+
+    Raises:
+        ValueError: which names the argument.
+    """
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+
+
+def require_counts(boxes: int, batch_size: int) -> None:
+    """Refuses numbers out of range.
+
+    Raises:
+        ValueError: when `boxes` is negative or `batch_size` below 1.
+    """
+    if boxes < 0 or batch_size < 1:
+        raise ValueError(
+            "`boxes` must be at least 0 and `batch_size` at least 1. "
+            f"Received: boxes={boxes}, batch_size={batch_size}"
+        )
+
+
 def require_image(image: np.ndarray) -> None:
     """Refuses what is no RGB image.
 

@@ -19,8 +19,7 @@ class RegionCutter:
 
     def __init__(self, input_size: int, boxes: int, batch_size: int) -> None:
         self.input_size, self.boxes = input_size, boxes
-        # All batches alike, so that the network is compiled once, and as full as can be: 51 regions
-        # are 4 batches of 13, not 3 of 16 and one of 3.
+        # Batches as full as can be: 51 regions are 4 of 13, not 3 of 16 and one of 3.
         self.batch_size = -(-(boxes + 1) // -(-(boxes + 1) // batch_size))
         size = tf.TensorSpec((), tf.int32)
         boxes_and_size = [tf.TensorSpec((None, 4)), size, size]
@@ -42,7 +41,7 @@ class RegionCutter:
         return self._choose(as_boxes(boxes), height, width).numpy()
 
     def crops(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
-        """Returns `(batch_size, input_size, input_size, 3)` float32; missing regions are black.
+        """Returns what regions show: `(n, input_size, input_size, 3)` float32.
 
         Args:
             image: `(height, width, 3)` uint8 RGB, an array or a tensor.
@@ -54,6 +53,4 @@ class RegionCutter:
         return choose_regions(boxes, height, width, self.boxes, self.input_size)
 
     def _crop_batch(self, image: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
-        crops = crop_images(image, regions, self.input_size)
-        missing = self.batch_size - tf.shape(regions)[0]
-        return tf.pad(crops, [[0, missing], [0, 0], [0, 0], [0, 0]])
+        return crop_images(image, regions, self.input_size)

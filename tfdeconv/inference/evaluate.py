@@ -16,6 +16,7 @@ from tfdeconv.boxes import Proposals
 from tfdeconv.data import maps
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
+from tfdeconv.inference.ahead import ahead
 from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.labels import encode_png
 from tfdeconv.progress import track
@@ -125,11 +126,17 @@ def evaluate(
         )
     folder = None if out is None else files.ensure_writable_folder(out)
     confusion = np.zeros((len(names), len(names)), np.int64)
-    for image_id in track(split.ids, f"Evaluating {split.name}"):
+
+    def read(image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         # First the truth: a mistake in it shows before the network has run.
         truth = maps.read_labels(split, image_id, maps.read_header(split, image_id))
         image = images.read_image(split.image_path(image_id))
-        boxes = None if proposals is None else proposals[image_id].boxes
+        found = proposals[image_id].boxes if proposals else segmenter.find_boxes(image)
+        return truth, image, found
+
+    everything = ahead(read, split.ids)
+    for image_id, prepared in track(everything, f"Evaluating {split.name}", len(split.ids)):
+        truth, image, boxes = prepared()
         labels = segmenter.segment(image, boxes)
         confusion += metrics.confusion_matrix(truth, labels, len(names))
         if folder is not None:

@@ -7,17 +7,17 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.crf import DenseCRF
+from tfdeconv.inference import checks
 from tfdeconv.inference import ensemble as ensembles
 from tfdeconv.inference.aggregate import MODES, Canvas
-from tfdeconv.inference.checks import as_scores, require_image, sizes
 from tfdeconv.inference.combiner import Combiner
 from tfdeconv.inference.cutter import RegionCutter
+from tfdeconv.inference.graph import runner
+from tfdeconv.inference.network import inference_network
 from tfdeconv.inference.refine import refine
+from tfdeconv.inference.search import PROPOSALS, find_boxes
 from tfdeconv.inference.whole_image import WholeImage
 from tfdeconv.models import class_names, load_model
-from tfdeconv.proposals import multi_scale_grid, propose
-
-PROPOSALS = ("edges", "grid")
 
 
 class Segmenter:
@@ -39,9 +39,7 @@ class Segmenter:
             with 2 to 255 classes, or where one is saved.
         boxes: the most proposals to use beside the whole image; 0 for the whole image alone.
         aggregate: `"max"`, `"mean"` or `"release"` (`tfdeconv.inference.aggregate`).
-        proposals: `"edges"` searches for boxes in the image (`tfdeconv.propose`); `"grid"` takes
-            the first of `tfdeconv.proposals.multi_scale_grid`, coarse to fine: some 9 with half the
-            longer side of a square image, 49 with a quarter, 225 with an eighth.
+        proposals: `"edges"` or `"grid"`, where boxes come from (`tfdeconv.inference.search`).
         batch_size: the most regions that go through the network at a time.
         ensemble: None or a second model for the same classes, of either kind, or where it is saved.
         ensemble_mode: how the two become one: `"mean"` of their probabilities, as the paper has it,
@@ -49,6 +47,12 @@ class Segmenter:
             for which they are aggregated as by `"release"`.
         crf: refines the labels of `segment` to the edges of the image; where it has more than 2**22
             pixels (2365x1774), it does so on a smaller one.
+        precision: what the networks compute in, `"float32"`, `"bfloat16"`, `"float16"` or
+            `"auto"` (`tfdeconv.inference.precision`); None for what they compute in already.
+
+    Attributes:
+        model: The network as it is run, folded (`tfdeconv.weights.fold_batch_norm`) and in the
+            precision chosen. After further training of `model`, make another segmenter.
 
     Raises:
         UserError: when a model is no such network, or the two have different classes.
@@ -76,21 +80,15 @@ class Segmenter:
         ensemble: keras.Model | str | os.PathLike[str] | None = None,
         ensemble_mode: str = "mean",
         crf: DenseCRF | None = None,
+        precision: str | None = None,
     ) -> None:
-        if boxes < 0 or batch_size < 1:
-            raise ValueError(
-                "`boxes` must be at least 0 and `batch_size` at least 1. "
-                f"Received: boxes={boxes}, batch_size={batch_size}"
-            )
-        for name, value, choices in (
-            ("aggregate", aggregate, MODES),
-            ("proposals", proposals, PROPOSALS),
-            ("ensemble_mode", ensemble_mode, ensembles.MODES),
-        ):
-            if value not in choices:
-                raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
-        self.model = model if isinstance(model, keras.Model) else load_model(model)
-        self.input_size, self.num_classes = sizes(self.model)
+        checks.require_counts(boxes, batch_size)
+        checks.require_choice("aggregate", aggregate, MODES)
+        checks.require_choice("proposals", proposals, PROPOSALS)
+        checks.require_choice("ensemble_mode", ensemble_mode, ensembles.MODES)
+        model = model if isinstance(model, keras.Model) else load_model(model)
+        self.input_size, self.num_classes = checks.sizes(model)
+        self.model = inference_network(model, precision)
         if ensemble is not None and ensemble_mode == "product":
             aggregate = "release"
         self.boxes, self.aggregate, self.proposals = boxes, aggregate, proposals
@@ -102,9 +100,12 @@ class Segmenter:
         else:
             self._cutter = RegionCutter(self.input_size, boxes, batch_size)
             self.batch_size = self._cutter.batch_size
+            self._run = runner(self.model, self.batch_size)
         self.ensemble: Segmenter | None = None
         if ensemble is not None:
-            self.ensemble = Segmenter(ensemble, boxes, aggregate, proposals, batch_size)
+            self.ensemble = Segmenter(
+                ensemble, boxes, aggregate, proposals, batch_size, precision=precision
+            )
             ensembles.require_same_classes(self.model, self.ensemble.model)
 
     @property
@@ -144,11 +145,20 @@ class Segmenter:
 
     def regions(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the `(m, 4)` int32 regions that the network sees; arguments as `segment`."""
-        require_image(image)
+        checks.require_image(image)
         height, width = image.shape[:2]
         if self.input_size is None:
             return np.array([[0, 0, height, width]], np.int32)
-        return self._cutter.regions(self._found(image, boxes), height, width)
+        boxes = self.find_boxes(image) if boxes is None else boxes
+        return self._cutter.regions(boxes, height, width)
+
+    def find_boxes(self, image: np.ndarray) -> np.ndarray:
+        """Returns the `(n, 4)` boxes that `segment` finds; none where no network needs any."""
+        checks.require_image(image)
+        both = (self, self.ensemble or self)
+        if all(one.input_size is None for one in both):
+            return np.zeros((0, 4), np.float32)
+        return find_boxes(image, self.proposals)
 
     def region_scores(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
         """Returns what the network says of one batch of regions.
@@ -160,16 +170,13 @@ class Segmenter:
         Returns:
             `(n, rows, columns, classes)` float32 scores before softmax, one map a region.
         """
-        crops = self._cutter.crops(image, regions)
-        return as_scores(self.model.predict_on_batch(crops)[: len(regions)])
+        return checks.as_scores(self._run(self._cutter.crops(image, regions)))
 
     def _combine(self, image: np.ndarray, boxes: np.ndarray | None) -> Canvas:
         if self.ensemble is None:
             return self._see(image, boxes)
-        require_image(image)
-        if self.input_size is not None or self.ensemble.input_size is not None:
-            # Once for both.
-            boxes = self._found(image, boxes)
+        # Once for both.
+        boxes = self.find_boxes(image) if boxes is None else boxes
         first, second = (
             one._combiner.result(one._see(image, boxes)) for one in (self, self.ensemble)
         )
@@ -188,10 +195,3 @@ class Segmenter:
             batch = regions[first : first + self.batch_size]
             canvas = self._combiner.add(canvas, self.region_scores(image, batch), batch, *size)
         return canvas
-
-    def _found(self, image: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
-        if boxes is not None:
-            return boxes
-        if self.proposals == "edges":
-            return propose(image).boxes
-        return multi_scale_grid(*image.shape[:2])

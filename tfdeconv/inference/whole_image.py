@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfdeconv.data.whole_images import seen_size
 from tfdeconv.errors import UserError
 from tfdeconv.inference.checks import as_scores
+from tfdeconv.inference.graph import runner
 from tfdeconv.layers import RequireSize
 
 
@@ -29,13 +30,7 @@ class WholeImage:
         self._minimum = demands[0].minimum if demands else (1, 1)
         image, sides = tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((2,), tf.int32)
         self._show = tf.function(_resize_and_pad, input_signature=[image, sides, sides])
-        self._run = model.predict_on_batch
-        if keras.backend.backend() == "tensorflow":
-            # Traced once: `predict_on_batch` compiles anew for almost every size.
-            self._run = tf.function(
-                lambda images: model(images, training=False),
-                input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)],
-            )
+        self._run = runner(model, batch_size=1)
 
     def scores(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns what the network says of an image, and what part of the plane it speaks of.

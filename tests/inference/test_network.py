@@ -8,7 +8,7 @@ from keras import layers
 from tests.export.networks import lively_network, photograph, plain_network
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model, read_metadata
-from tfdeconv.export.network import served_network
+from tfdeconv.inference.network import inference_network
 
 CROPS = np.stack([photograph(32, 32, seed) for seed in range(4)]).astype(np.float32)
 
@@ -27,7 +27,7 @@ def scores_of(model: keras.Model, crops: np.ndarray) -> np.ndarray:
 
 
 def test_batch_normalisation_is_folded(network) -> None:
-    served = served_network(network, "float32")
+    served = inference_network(network, "float32")
     assert normalisations(network) and not normalisations(served)
     expected = scores_of(network, CROPS)
     np.testing.assert_allclose(scores_of(served, CROPS), expected, atol=1e-4 * expected.max())
@@ -35,13 +35,13 @@ def test_batch_normalisation_is_folded(network) -> None:
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_kernels_and_layers_are_in_half_precision(network, precision: str) -> None:
-    served = served_network(network, precision)
+    served = inference_network(network, precision)
     assert {weight.dtype for weight in served.weights} == {precision}
     assert served.get_layer("relu6").compute_dtype == precision
     assert served.output.dtype == "float32" and served.name == network.name
     scores = scores_of(served, CROPS)
     assert np.mean(scores.argmax(-1) == scores_of(network, CROPS).argmax(-1)) > 0.9
-    assert not np.array_equal(scores, scores_of(served_network(network, "float32"), CROPS))
+    assert not np.array_equal(scores, scores_of(inference_network(network, "float32"), CROPS))
 
 
 class Foreign(layers.Layer):
@@ -56,8 +56,8 @@ def test_models_of_somebody_else_stay_as_they_are() -> None:
     inputs = keras.Input((16, 16, 3))
     x = layers.BatchNormalization()(layers.Conv2D(2, 3)(inputs))
     foreign = keras.Model(inputs, Foreign()(x))
-    assert served_network(plain, "float32") is plain
-    assert served_network(foreign, "float32") is foreign
+    assert inference_network(plain, "float32") is plain
+    assert inference_network(foreign, "float32") is foreign
 
 
 def test_models_of_somebody_else_in_half_precision() -> None:
@@ -66,7 +66,7 @@ def test_models_of_somebody_else_in_half_precision() -> None:
     x = Foreign()(inner(layers.BatchNormalization()(layers.Conv2D(2, 3, padding="same")(inputs))))
     model = keras.Model(inputs, x)
     model.compile("sgd", loss="mse")
-    served = served_network(model, "bfloat16")
+    served = inference_network(model, "bfloat16")
     assert served.output.dtype == "bfloat16" and not served.compiled
     normalisation, *_ = normalisations(served)
     assert {weight.dtype for weight in normalisation.weights} == {"float32"}
@@ -78,8 +78,8 @@ def test_models_of_somebody_else_in_half_precision() -> None:
 def test_a_model_of_mixed_precision_is_served_in_the_type_asked_for() -> None:
     inputs = keras.Input((16, 16, 3))
     model = keras.Model(inputs, layers.Conv2D(2, 3, dtype="mixed_bfloat16")(inputs))
-    assert served_network(model, "float32").output.dtype == "float32"
-    served = served_network(model, "bfloat16")
+    assert inference_network(model, "float32").output.dtype == "float32"
+    served = inference_network(model, "bfloat16")
     assert served is model
 
 
@@ -97,9 +97,9 @@ class Subclassed(keras.Model):
 def test_what_cannot_be_rebuilt_is_told() -> None:
     model = Subclassed()
     model(CROPS)
-    assert served_network(model, "float32") is model
+    assert inference_network(model, "float32") is model
     with pytest.raises(UserError, match="must be a graph of layers that can be rebuilt"):
-        served_network(model, "bfloat16")
+        inference_network(model, "bfloat16")
 
 
 def test_half_precision_is_half_as_large_and_says_so(network, tmp_path) -> None:

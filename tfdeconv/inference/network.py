@@ -1,4 +1,4 @@
-"""The network as it is served: without batch normalisation, and computing in the type asked for."""
+"""The network as it is run for inference: folded, and computing in the type asked for."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import keras
 
 from tfdeconv.errors import UserError
-from tfdeconv.weights import fold_batch_norm
-
-PRECISIONS = ("float32", "bfloat16", "float16")
+from tfdeconv.inference.precision import chosen_precision
+from tfdeconv.layers import DenseMap
+from tfdeconv.weights import fold_batch_norm, is_plain
 
 # Weights that are only multiplied can be stored as they are used. Others, such as the statistics of
 # a batch normalisation, are used in float32 whatever the layer computes in.
@@ -18,20 +18,22 @@ _STORED_IN_HALF = (
     keras.layers.DepthwiseConv2D,
     keras.layers.SeparableConv2D,
     keras.layers.Dense,
+    DenseMap,
 )
 
 
-def served_network(model: keras.Model, precision: str) -> keras.Model:
-    """Returns the network for serving.
+def inference_network(model: keras.Model, precision: str | None = None) -> keras.Model:
+    """Returns the network for inference: a copy with the weights of now, or the model itself.
 
     Args:
         model: Any Keras model from images to scores.
-        precision: "float32", "bfloat16" or "float16": what its layers compute in. In the latter two
-            the kernels of convolutions are stored in it, too, at half the size.
+        precision: what its layers compute in (`tfdeconv.inference.precision`); None leaves them as
+            they are. In half precision the kernels of convolutions are stored in it, too, at half
+            the size.
 
     Returns:
-        A model with the same scores: with batch normalisation folded into convolutions where it is
-        built of the layers of Keras and tfdeconv, and otherwise as it is, where it computes in
+        A model with the same scores: folded (`tfdeconv.weights.fold_batch_norm`) where it is built
+        of the layers of Keras and tfdeconv, and otherwise as it is, where it computes in
         `precision` already.
 
     Raises:
@@ -41,16 +43,15 @@ def served_network(model: keras.Model, precision: str) -> keras.Model:
     Example:
 
     >>> from tfdeconv.models import DeconvNet
-    >>> network = served_network(DeconvNet(2, (32, 32, 3), width=1 / 32), "bfloat16")
+    >>> network = inference_network(DeconvNet(2, (32, 32, 3), width=1 / 32), "bfloat16")
     >>> network.get_layer("conv1_1").kernel.dtype, "bn1_1" in [one.name for one in network.layers]
     ('bfloat16', False)
     """
-    if precision not in PRECISIONS:
-        raise ValueError(
-            f"`precision` must be one of {PRECISIONS}. Received: precision={precision!r}"
-        )
-    if _is_known(model) and any(map(_is_normalisation, model.layers)):
+    if _is_known(model) and not is_plain(model):
         model = fold_batch_norm(model)
+    if precision is None:
+        return model
+    precision = chosen_precision(precision)
     computing = {layer.compute_dtype for layer in _leaves(model) if layer.weights}
     return model if computing <= {precision} else _rebuilt(model, precision)
 
@@ -66,10 +67,6 @@ def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
 def _is_known(model: keras.Model) -> bool:
     layers = (type(layer).__module__.split(".")[0] for layer in (model, *model.layers))
     return set(layers) <= {"keras", "tfdeconv"}
-
-
-def _is_normalisation(layer: Any) -> bool:
-    return isinstance(layer, keras.layers.BatchNormalization)
 
 
 def _rebuilt(model: keras.Model, precision: str) -> keras.Model:

@@ -1,0 +1,45 @@
+"""The next item is prepared while the present one is worked on, in order, errors included."""
+
+import threading
+
+import pytest
+
+from tfdeconv.inference.ahead import ahead
+
+
+def test_in_order_and_one_before_its_turn():
+    prepared = []
+    second = threading.Event()
+
+    def prepare(item):
+        prepared.append(item)
+        if item == 1:
+            second.set()
+        return -item
+
+    results = ahead(prepare, range(5))
+    item, result = next(results)
+    assert (item, result()) == (0, 0)
+    assert second.wait(10), "the second was not prepared while the first was worked on"
+    assert prepared == [0, 1]
+    assert [(item, result()) for item, result in results] == [(1, -1), (2, -2), (3, -3), (4, -4)]
+
+
+def test_an_error_comes_when_it_is_the_items_turn():
+    results = ahead(lambda item: 1 // item, [1, 0, 1])
+    values = []
+    for _, result in results:
+        try:
+            values.append(result())
+        except ZeroDivisionError:
+            values.append(None)
+    assert values == [1, None, 1]
+
+
+def test_nothing_and_an_early_end():
+    assert list(ahead(abs, [])) == []
+    results = ahead(abs, range(100))
+    next(results)
+    results.close()
+    with pytest.raises(StopIteration):
+        next(results)
