@@ -99,14 +99,6 @@ def test_a_panorama_one_pixel_wide_is_cut_in_the_memory_of_the_crop(axis):
     assert after - before < 100_000  # kilobytes; rows of it in float32 would be 16 gigabytes
 
 
-def test_two_maps_are_cut_as_one():
-    both = tf.bitcast(tf.stack([LABELS, LABELS // 2], axis=-1), tf.uint16)
-    cut = tf.bitcast(crops.crop_labels(both, tf.constant([-5, -3, 6, 8]), 7), tf.uint8)
-    for index, labels in enumerate([LABELS, LABELS // 2]):
-        expected = reference.crop_labels(labels, (-5, -3, 6, 8), 7)
-        np.testing.assert_array_equal(cut[..., index], expected)
-
-
 def test_isolating_keeps_one_object_and_the_void():
     labels = np.array([[5, 5, 255, 5], [0, 255, 9, 9]], np.uint8)
     objects = np.array([[1, 1, 255, 2], [0, 255, 3, 255]], np.uint8)
@@ -114,3 +106,15 @@ def test_isolating_keeps_one_object_and_the_void():
     assert isolated.numpy().tolist() == [[5, 5, 255, 0], [0, 255, 0, 255]]
     np.testing.assert_array_equal(isolated, reference.isolate_object(labels, objects, 1))
     np.testing.assert_array_equal(crops.isolate_object(labels, objects, 0), labels)
+
+
+def test_several_maps_are_isolated_at_once():
+    generator = np.random.default_rng(2)
+    labels, objects = (
+        generator.choice(np.array([0, 1, 2, 255], np.uint8), (3, 4, 5)) for _ in range(2)
+    )
+    isolated = crops.isolate_object(labels, objects, tf.constant([2, 0, 1]))
+    for index, object_id in ((0, 2), (2, 1)):
+        expected = reference.isolate_object(labels[index], objects[index], object_id)
+        np.testing.assert_array_equal(isolated[index], expected)
+    np.testing.assert_array_equal(isolated[1], labels[1])

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.data import crops, decode
-from tfdeconv.data.augment import centre_crop, random_crop_and_mirror
+from tfdeconv.data.augment import Place, centre, cut_image, cut_points, random_place
 from tfdeconv.data.schedule import MAX_VISIT, Schedule, plan
 from tfdeconv.data.steady import PARALLEL_CALLS, steady
 from tfdeconv.data.voc import Split
@@ -23,7 +23,7 @@ WINDOW_PER_INPUT = 250 / 224
 # Windows that are shuffled together; about four times as much memory is in use.
 _BLOCK_BYTES, _BLOCK_ROWS = 64 * 2**20, 1024
 
-_Transform = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+_Choice = Callable[[tf.Tensor], Place]
 
 
 def training_dataset(
@@ -70,21 +70,19 @@ def training_dataset(
             f"window_size={window_size}, input_size={input_size}, first_step={first_step}, "
             f"steps={steps}"
         )
-    per_block = _batches_per_block(len(windows), batch_size, input_size)
+    per_block = batches_per_block(len(windows), batch_size, input_size)
     # A run that is already complete is planned from its last step, and left with no batch.
     first_block = min(first_step, steps - 1) // per_block
     rows = plan(windows, steps * batch_size, per_block * batch_size, seed, first_block)
 
-    def transform(
-        image: tf.Tensor, labels: tf.Tensor, row: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        if not augment:
-            return centre_crop(image, labels, input_size)
-        return random_crop_and_mirror(
-            image, labels, input_size, tf.stack([tf.cast(seed, tf.int64), row])
-        )
+    room = window_size - input_size
 
-    produced = _produce(split, windows, rows, window_size, transform)
+    def choose(row: tf.Tensor) -> Place:
+        if not augment:
+            return centre(room)
+        return random_place(room, tf.stack([tf.cast(seed, tf.int64), row]))
+
+    produced = _produce(split, windows, rows, (window_size, input_size), choose)
     blocks = produced.rebatch(per_block * batch_size)
     orders = tf.data.Dataset.from_tensor_slices(rows.order.reshape(-1, batch_size)).batch(per_block)
     batches = tf.data.Dataset.zip(blocks, orders).prefetch(1).flat_map(_reorder)
@@ -113,9 +111,7 @@ def validation_dataset(
     change = np.flatnonzero((np.diff(windows.image) != 0) | (count[1:] % MAX_VISIT == 0)) + 1
     visits = np.stack([np.append(0, change), np.append(change, len(windows))], axis=1)
     rows = Schedule(count, count, visits, count)
-    produced = _produce(
-        split, windows, rows, input_size, lambda image, labels, row: (image, labels)
-    )
+    produced = _produce(split, windows, rows, (input_size, input_size), lambda row: centre(0))
     return steady(produced.rebatch(batch_size), -(-len(windows) // batch_size))
 
 
@@ -138,7 +134,8 @@ def images_dataset(split: Split) -> tf.data.Dataset:
     return steady(read)
 
 
-def _batches_per_block(count: int, batch_size: int, input_size: int) -> int:
+def batches_per_block(count: int, batch_size: int, input_size: int) -> int:
+    """Returns how many batches of `count` windows in all are shuffled together."""
     rows = min(_BLOCK_BYTES // (4 * input_size**2), _BLOCK_ROWS, count)
     return max(rows // batch_size, 1)
 
@@ -150,34 +147,42 @@ def _reorder(block: tuple[tf.Tensor, tf.Tensor], orders: tf.Tensor) -> tf.data.D
 
 
 def _produce(
-    split: Split, windows: Windows, rows: Schedule, size: int, transform: _Transform
+    split: Split, windows: Windows, rows: Schedule, sizes: tuple[int, int], choose: _Choice
 ) -> tf.data.Dataset:
     """Visits images: each is decoded once, and a dataset element holds all windows of the visit."""
+    window_size, input_size = sizes
     isolates = bool(windows.object_id.any())
     paths = [tf.constant(kind) for kind in _paths(split)]
     image_index = tf.constant(windows.image[rows.windows[rows.visits[:, 0]]])
-    planned = (windows.box[rows.windows], windows.object_id[rows.windows], rows.rows)
-    columns = [tf.constant(column) for column in planned]
+    boxes, object_ids, places = (
+        tf.constant(column)
+        for column in (windows.box[rows.windows], windows.object_id[rows.windows], rows.rows)
+    )
 
     def visit(index: tf.Tensor, first: tf.Tensor, last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, labels = decode.read_labelled(paths[0][index], paths[1][index])
-        objects = decode.read_labels(paths[2][index], image) if isolates else labels
-        # As one map of 16 bits they are cut at once.
-        maps = tf.bitcast(tf.stack([labels, objects], axis=-1), tf.uint16)
+        maps = [labels, decode.read_labels(paths[2][index], image)] if isolates else [labels]
+        maps, shape = [crops.add_void(each) for each in maps], tf.shape(labels)
 
-        def cut(row: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
-            box, object_id, place = row
-            window, truth = crops.crop_image(image, box, size), crops.crop_labels(maps, box, size)
-            window, truth = transform(window, truth, place)
-            both = tf.bitcast(truth, tf.uint8)
-            truth = crops.isolate_object(both[..., 0], both[..., 1], object_id)
-            return tf.cast(window + 0.5, tf.uint8), truth
+        def cut(row: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+            box, place = row[0], choose(row[1])
+            # Whole levels first: they are cut and mirrored in a quarter of the memory.
+            window = tf.cast(crops.crop_image(image, box, window_size) + 0.5, tf.uint8)
+            points = crops.nearest_points(box, shape, window_size)
+            points = cut_points(*points, place, input_size)
+            truths = (crops.take_columns(each, *points) for each in maps)
+            return cut_image(window, place, input_size), *truths
 
-        return tf.map_fn(
+        side = (input_size, input_size)
+        spec, crop = (tf.TensorSpec(side + channels, tf.uint8) for channels in ((), (3,)))
+        found, *truths = tf.map_fn(
             cut,
-            [column[first:last] for column in columns],
-            fn_output_signature=(tf.uint8, tf.uint8),
+            (boxes[first:last], places[first:last]),
+            fn_output_signature=(crop, *(spec for _ in maps)),
         )
+        if isolates:
+            truths = [crops.isolate_object(truths[0], truths[1], object_ids[first:last])]
+        return found, tf.transpose(truths[0], [0, 2, 1])
 
     visits: Any = (image_index, rows.visits[:, 0], rows.visits[:, 1])
     # There is no Python control flow to convert, and converting takes more than a second.

@@ -6,10 +6,12 @@ drops the iterator waits until it wakes: measured with TensorFlow 2.21, an epoch
 thread.
 """
 
+import os
+
 import tensorflow as tf
 
-# More images decoded at once than two or four cores can use would only hold memory.
-PARALLEL_CALLS = 4
+# As many images at once as there are cores to decode them; more would only hold memory.
+PARALLEL_CALLS = min(max(4, os.cpu_count() or 1), 16)
 READ_AHEAD = 2
 
 
