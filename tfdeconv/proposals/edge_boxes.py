@@ -14,6 +14,7 @@ from tfdeconv.boxes import Proposals, clip
 from tfdeconv.errors import UserError
 from tfdeconv.proposals.edges import Edges, gradient_edges, structured_edges, ximgproc
 from tfdeconv.proposals.grid import multi_scale_grid
+from tfdeconv.proposals.ranking import rank
 
 _LONGER_SIDE = 512
 _MOST_ENLARGED = 4
@@ -22,6 +23,8 @@ _NARROWEST = 8
 _SMALLEST_AREA = 64
 # Noise has more edges than any photograph, and the time grows with the square of their number.
 _MOST_EDGES = 0.12
+# Always searched for, so that fewer boxes are the first of more.
+_CANDIDATES = 2000
 
 _NOTHING = Proposals(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
@@ -36,12 +39,14 @@ def propose(
 ) -> Proposals:
     """Finds boxes that are likely to hold an object.
 
-    Boxes of `edge_boxes` come first. Where there are fewer than `max_boxes` (a blank, tiny or very
-    narrow image has none), the whole image and a `multi_scale_grid` follow with score 0.
+    Boxes of `edge_boxes` come first, in the order of `tfdeconv.proposals.ranking`. Where there are
+    fewer than `max_boxes` (a blank, tiny or very narrow image has none), the whole image and a
+    `multi_scale_grid` follow with score 0.
 
-    Measured with gradient edges on 100 photographs of VOC 2012 val: of the objects, 0.75 have
-    a box of IoU 0.5 among the first 50 and 0.97 among 1000 (0.49 and 0.87 at IoU 0.7), in 0.2 s an
-    image on one core.
+    Measured with gradient edges on the 221 photographs of VOC 2012 val that came with instance
+    masks (354 objects): 0.80 of the objects have a box of IoU 0.5 among the first 50 and 0.98 among
+    2000 (0.49 and 0.91 at IoU 0.7), in 0.21 s an image on one core. In the order of Edge Boxes
+    itself it is 0.71 among the first 50 (0.50 at IoU 0.7).
 
     Args:
         image: `(height, width, 3)` uint8 RGB image of any size.
@@ -51,7 +56,8 @@ def propose(
         forest: File of a structured forest (OpenCV's `model.yml.gz`). Loaded once a process.
 
     Returns:
-        `Proposals` inside the image, best first, with fractions of pixels.
+        `Proposals` inside the image, best first, with fractions of pixels. Up to 2000, fewer boxes
+        are the first of more.
 
     Raises:
         UserError: when the forest is needed and missing or damaged.
@@ -80,12 +86,14 @@ def propose(
     found = _NOTHING
     if min(copy.shape[:2]) >= _NARROWEST:
         edge_map = gradient_edges(copy) if chosen is None else structured_edges(copy, chosen)
-        found = edge_boxes(edge_map, max_boxes)
+        found = edge_boxes(edge_map, max(max_boxes, _CANDIDATES))
+        found = rank(found, edge_map.strength.size)
+    boxes = found.boxes[:max_boxes]
     scale = np.array([height / copy.shape[0], width / copy.shape[1]] * 2, np.float32)
-    grid = multi_scale_grid(height, width)[: max_boxes - len(found.boxes)]
+    grid = multi_scale_grid(height, width)[: max_boxes - len(boxes)]
     return Proposals(
-        np.concatenate([clip(found.boxes * scale, height, width), grid]),
-        np.concatenate([found.scores, np.zeros(len(grid), np.float32)]),
+        np.concatenate([clip(boxes * scale, height, width), grid]),
+        np.concatenate([found.scores[:max_boxes], np.zeros(len(grid), np.float32)]),
     )
 
 
