@@ -6,12 +6,13 @@ OUT ?= demo
 WORKERS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: help demo test test-large lint clean
+.PHONY: help demo test test-large bench lint clean
 
 help:
 	@echo "make demo        draw data, train, evaluate, segment, export; writes $(OUT)/report.html"
 	@echo "make test        the default test suite"
 	@echo "make test-large  the slow tests too (real data, full-size networks)"
+	@echo "make bench       times against PyTorch, pydensecrf and the machine's own floors"
 	@echo "make lint        ruff and mypy"
 
 demo: .venv/.installed
@@ -22,6 +23,9 @@ test: .venv/.installed-test
 
 test-large: .venv/.installed-test
 	$(BIN)/python -m pytest -q -m large
+
+bench: .venv/.installed-test
+	$(BIN)/python -m tests.benchmarks.run
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

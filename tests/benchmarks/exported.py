@@ -1,0 +1,68 @@
+"""The full network as it is exported, through the C API: `regions` and `segment_bytes`."""
+
+import tempfile
+
+import keras
+import numpy as np
+
+from tests.benchmarks.figures import Figure, interleaved
+from tests.benchmarks.segment import photographs
+from tfdeconv.export import export_saved_model
+from tfdeconv.export.c_api import Session
+from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.models import DeconvNet
+
+BATCH = 4
+
+
+def measure() -> list[Figure]:
+    """Returns a batch through `regions`, and a photograph through `segment_bytes`."""
+    keras.utils.set_random_seed(0)
+    model = DeconvNet()
+    generator = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(export_saved_model(model, folder))
+        segmenter = Segmenter(model)
+        del model
+        crops = generator.integers(0, 256, (BATCH, 224, 224, 3)).astype(np.float32)
+        regions = interleaved(
+            {
+                "ours": lambda: session.run("regions", {"crops": crops}),
+                "api": lambda: segmenter._run(crops),
+            }
+        )
+        # 51 regions: that of the whole image, and 50 of the grid.
+        batches = [generator.integers(0, 256, (13, 224, 224, 3)).astype(np.float32)] * 3
+        batches.append(batches[0][:12])
+        data = np.array([photographs()[0].read_bytes()], object)
+
+        def network() -> None:
+            for batch in batches:
+                session.run("regions", {"crops": batch})
+
+        bytes_ = interleaved(
+            {"ours": lambda: session.run("segment_bytes", {"images_bytes": data}), "net": network},
+            rounds=3,
+            warm=1,
+        )
+    return [
+        Figure(
+            f"exported, `regions`, batch {BATCH}, C API",
+            regions["ours"],
+            regions["api"],
+            "Segmenter",
+            goal="<= 1.05",
+        ),
+        Figure(
+            "exported, `segment_bytes`, 51 regions",
+            bytes_["ours"],
+            bytes_["net"],
+            "its regions through `regions`",
+            goal="<= 1.15",
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    for figure in measure():
+        print(figure, figure.ratio, figure.reached)
