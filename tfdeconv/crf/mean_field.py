@@ -1,5 +1,6 @@
 """Mean field inference in a fully connected CRF with Potts compatibility, as TensorFlow ops."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,10 @@ from tfdeconv.crf.permutohedral import Lattice
 
 # The least probability that a class is given: minus its logarithm, 18.4, can still be outweighed.
 LEAST = 1e-8
+# Rows of so many numbers, or a multiple, are multiplied twice as fast as others: a class more than
+# there are has no energy that exp could tell from zero.
+_PACKET = 8
+_NEVER = -1e30
 
 
 class Kernel(NamedTuple):
@@ -43,7 +48,7 @@ def infer(
         probabilities: `(height, width, classes)` float32; what is below 1e-8 counts as that.
         image: `(height, width, 3)` RGB in [0, 255].
         kernels: the kernels.
-        iterations: how often Q is updated; at first it is P.
+        iterations: how often Q is updated; at first it is P. The graph grows with it.
         normalize: whether K is divided by the square roots of its row sums from either side.
 
     Returns:
@@ -56,31 +61,27 @@ def infer(
     shape, classes = tf.shape(probabilities), probabilities.shape[-1]
     flat = tf.reshape(probabilities, [-1, shape[-1] if classes is None else classes])
     energies = tf.math.log(tf.maximum(flat, LEAST))
+    padding = -tf.shape(energies)[1] % _PACKET
+    energies = tf.pad(energies, [[0, 0], [0, padding]], constant_values=_NEVER)
     lattices = [_lattice(image, kernel, normalize) for kernel in kernels]
 
-    def update(done: tf.Tensor, q: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        votes = [
-            kernel.weight * permutohedral.filter_(lattice, q)
-            for kernel, lattice in zip(kernels, lattices, strict=True)
-        ]
-        return done + 1, tf.nn.softmax(tf.add_n([energies, *votes]))
-
-    _, result = tf.while_loop(
-        lambda done, _: done < iterations,
-        update,
-        (0, tf.nn.softmax(energies)),
-        parallel_iterations=1,
-    )
-    return tf.reshape(result, shape)
+    q = tf.nn.softmax(energies)
+    # Not in a `tf.while_loop`: a saved graph with matrices that enter one cannot be loaded, since
+    # what is known of them (`Unable to access shape and type info from variant`) is not saved.
+    for _ in range(iterations):
+        votes = [permutohedral.filter_(lattice, q) for lattice in lattices]
+        q = tf.nn.softmax(tf.add_n([energies, *votes]))
+    return tf.reshape(q[:, : shape[-1]], shape)
 
 
 def _lattice(image: tf.Tensor, kernel: Kernel, normalize: bool) -> Lattice:
+    """Returns the lattice that filters with weight * K."""
     lattice = permutohedral.build(_features(image, kernel))
-    if not normalize:
-        return lattice
-    ones = tf.ones([tf.shape(lattice.weights)[0], 1])
-    sums = permutohedral.filter_(lattice, ones)[:, 0]
-    return permutohedral.scale(lattice, tf.math.rsqrt(sums))
+    ones = tf.ones([tf.shape(image)[0] * tf.shape(image)[1], 1])
+    factors = math.sqrt(kernel.weight) * ones[:, 0]
+    if normalize:
+        factors *= tf.math.rsqrt(permutohedral.filter_(lattice, ones)[:, 0])
+    return permutohedral.scale(lattice, factors)
 
 
 def _features(image: tf.Tensor, kernel: Kernel) -> tf.Tensor:
