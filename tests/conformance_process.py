@@ -24,6 +24,7 @@ def main(folder: str, *names: str) -> None:
     np.savez(f"{folder}/fresh.npz", **outputs)
     compiled = tfdeconv.load_model(f"{folder}/compiled.keras", compile=True)
     images, labels = np.load(f"{folder}/deconvnet.npy"), np.load(f"{folder}/labels.npy")
+    labels = [labels] * len(compiled.outputs)
     measured = compiled.evaluate(images, labels, verbose=0, return_dict=True)
     print(json.dumps({"measured": measured, "class_names": tfdeconv.class_names(compiled)}))
 

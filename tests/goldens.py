@@ -3,16 +3,20 @@
 `test_conformance.py` holds what they promise and fails when a public name is missing here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import keras
+import pytest
 
 from tfdeconv import layers, models
 from tfdeconv.metrics import MeanIoU
-from tfdeconv.training.losses import CrossEntropy
+from tfdeconv.training import losses
 
 CLASSES = ("ground", "tree", "sky")
+# Hundreds of layers: saved, exported and converted they take a minute each. And variants.
+LARGE = {"deeplab_aspp_resnet101", "frrn_a", "frrn_b", "pspnet50", "pspnet101"}
+LARGE |= {"deeplab_aspp", "fcn16s", "fcn32s"}
 
 
 class Golden(NamedTuple):
@@ -21,6 +25,18 @@ class Golden(NamedTuple):
     build: Callable[[], keras.Model]
     shape: tuple[int, ...]
     dtype: str = "float32"
+
+
+def cases(names: Iterable[str]) -> list[Any]:
+    """Parameters of a test over goldens, the large ones marked so."""
+    return [pytest.param(n, marks=pytest.mark.large) if n in LARGE else n for n in names]
+
+
+def selected(request: pytest.FixtureRequest, names: Iterable[str]) -> list[str]:
+    """Those of `names` that a file's tests are run for, and DeconvNet, which all know."""
+    items = [item for item in request.session.items if item.path == request.path]
+    asked = {item.callspec.params.get("name") for item in items if hasattr(item, "callspec")}
+    return [name for name in names if name in asked | {"deconvnet"}]
 
 
 def layer_model(
@@ -43,9 +59,20 @@ def crop(x: Any) -> Any:
     return layers.Crop(1)(x, keras.layers.MaxPooling2D(2)(x))
 
 
+def stretch(x: Any) -> Any:
+    return layers.Stretch()(keras.layers.MaxPooling2D(2)(x), x)
+
+
 def fcn(name: str) -> Golden:
     return Golden(
         lambda: models.build(name, num_classes=3, width=1 / 64, class_names=CLASSES), (1, 7, 20, 3)
+    )
+
+
+def network(name: str, shape: tuple[int, ...], **options: Any) -> Golden:
+    return Golden(
+        lambda: models.build(name, num_classes=3, width=1 / 32, class_names=CLASSES, **options),
+        shape,
     )
 
 
@@ -54,6 +81,9 @@ def deconvnet(**options: Any) -> keras.Model:
 
 
 LAYERS = {
+    "AdaptiveAveragePool": Golden(
+        lambda: layer_model((None, None, 2), layers.AdaptiveAveragePool((2, 3))), (2, 5, 7, 2)
+    ),
     "BatchNormalization": Golden(
         lambda: layer_model((4, 5, 3), layers.BatchNormalization(epsilon=0.5)), (2, 4, 5, 3)
     ),
@@ -62,9 +92,11 @@ LAYERS = {
     "DenseMap": Golden(
         lambda: layer_model((2, 3, 4), layers.DenseMap(3, 1, 2, activation="relu")), (2, 2, 3, 4)
     ),
+    "Enlarge": Golden(lambda: layer_model((None, None, 2), layers.Enlarge(3)), (2, 5, 7, 2)),
     "MaxPoolWithArgmax": Golden(
         lambda: layer_model((5, 7, 2), layers.MaxPoolWithArgmax((3, 2))), (2, 5, 7, 2)
     ),
+    "MirrorPad": Golden(lambda: layer_model((None, 7, 2), layers.MirrorPad(3, 4, 1)), (2, 5, 7, 2)),
     "Preprocess": Golden(
         lambda: layer_model((4, 5, 3), layers.Preprocess(), "uint8"), (2, 4, 5, 3), "uint8"
     ),
@@ -72,17 +104,34 @@ LAYERS = {
         lambda: layer_model((None, None, 3), layers.RequireSize(4, (4, 8))), (2, 8, 12, 3)
     ),
     "Scores": Golden(lambda: layer_model((4, 5, 3), layers.Scores(CLASSES)), (2, 4, 5, 3)),
+    "Stretch": Golden(lambda: layer_model((None, None, 2), stretch), (2, 5, 7, 2)),
     "Unpool": Golden(lambda: layer_model((5, 7, 2), unpool), (2, 5, 7, 2)),
 }
 NETWORKS = {
     "deconvnet": Golden(deconvnet, (2, 32, 64, 3)),
+    "deep_contextual": network("deep_contextual", (2, 16, 24, 3)),
+    "deeplab_aspp": network("deeplab_aspp", (1, 9, 20, 3)),
+    "deeplab_aspp_resnet101": network("deeplab_aspp_resnet101", (1, 9, 20, 3)),
+    "deeplab_largefov": network("deeplab_largefov", (1, 9, 20, 3), batch_norm=True),
     "fcn8s": fcn("fcn8s"),
     "fcn16s": fcn("fcn16s"),
     "fcn32s": fcn("fcn32s"),
+    "frrn_a": network("frrn_a", (1, 16, 32, 3)),
+    "frrn_b": network("frrn_b", (1, 32, 64, 3)),
+    "fusionnet": network("fusionnet", (2, 16, 32, 3)),
+    "pspnet50": network("pspnet50", (1, 9, 20, 3)),
+    "pspnet101": network("pspnet101", (1, 9, 20, 3)),
+    "segnet": network("segnet", (2, 17, 22, 3)),
+    "unet": network("unet", (1, 7, 20, 3), padding="valid"),
 }
 # Compiled into a network: what `--resume` opens again.
 LOSSES_AND_METRICS: dict[str, Callable[[], Any]] = {
-    "CrossEntropy": lambda: CrossEntropy(ignore_label=7, name="loss_of_mine"),
+    "CrossEntropy": lambda: losses.CrossEntropy(7, "loss_of_mine", class_weights=(1.0, 2.0, 0.5)),
+    "Dice": lambda: losses.Dice(ignore_label=7),
+    "Focal": lambda: losses.Focal(0.5, (1.0, 2.0, 0.5), ignore_label=7),
+    "Jaccard": lambda: losses.Jaccard(ignore_label=7),
+    "LovaszSoftmax": lambda: losses.LovaszSoftmax(ignore_label=7),
     "MeanIoU": lambda: MeanIoU(3, ignore_label=7, name="iou_of_mine"),
+    "Tversky": lambda: losses.Tversky(0.2, 0.9, ignore_label=7),
 }
 GOLDENS = LAYERS | NETWORKS

@@ -9,8 +9,10 @@ from tests.benchmarks.figures import Figure, interleaved
 from tests.benchmarks.segment import photographs
 from tfdeconv.export import export_saved_model
 from tfdeconv.export.c_api import Session
+from tfdeconv.images import read_image
 from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import DeconvNet
+from tfdeconv.proposals import multi_scale_grid
 
 BATCH = 4
 
@@ -31,10 +33,13 @@ def measure() -> list[Figure]:
                 "api": lambda: segmenter._run(crops),
             }
         )
-        # 51 regions: that of the whole image, and 50 of the grid.
-        batches = [generator.integers(0, 256, (13, 224, 224, 3)).astype(np.float32)] * 3
-        batches.append(batches[0][:12])
-        data = np.array([photographs()[0].read_bytes()], object)
+        photograph = photographs()[0]
+        data = np.array([photograph.read_bytes()], object)
+        image = read_image(photograph)
+        count = len(segmenter.regions(image, multi_scale_grid(*image.shape[:2])))
+        many = generator.integers(0, 256, (count, 224, 224, 3)).astype(np.float32)
+        size = segmenter.batch_size
+        batches = [many[first : first + size] for first in range(0, count, size)]
 
         def network() -> None:
             for batch in batches:
@@ -54,7 +59,7 @@ def measure() -> list[Figure]:
             goal="<= 1.05",
         ),
         Figure(
-            "exported, `segment_bytes`, 51 regions",
+            f"exported, `segment_bytes`, {count} regions of the grid",
             bytes_["ours"],
             bytes_["net"],
             "its regions through `regions`",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.export.networks import CLASSES, Unknown, photograph, plain_network, untrained_network
+from tests.goldens import cases, selected
 from tests.helpers import run_python
 from tfdeconv import layers
 from tfdeconv.errors import UserError
@@ -38,8 +39,8 @@ def runner(file: Any) -> Callable[..., dict[str, np.ndarray]]:
 
 
 @pytest.fixture(scope="module")
-def networks() -> dict[str, keras.Model]:
-    return {name: untrained_network(name) for name in list_models()}
+def networks(request: pytest.FixtureRequest) -> dict[str, keras.Model]:
+    return {name: untrained_network(name) for name in selected(request, list_models())}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def folder(networks, tmp_path_factory: pytest.TempPathFactory):
     return folder
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", cases(list_models()))
 def test_every_network_gives_its_scores_without_tensorflow(networks, folder, name: str) -> None:
     expected = networks[name].predict_on_batch(np.load(folder / "crops.npy"))
     with np.load(folder / "scores.npz") as scores:

@@ -1,10 +1,14 @@
 """Opening saved models, and what is no model."""
 
+import json
+import zipfile
+
+import keras
 import numpy as np
 import pytest
 
 from tfdeconv.errors import UserError
-from tfdeconv.models import DeconvNet, build, class_names, load_model
+from tfdeconv.models import DeconvNet, build, class_names, load_for_inference, load_model
 
 SMALL = {"num_classes": 2, "input_shape": (32, 32, 3), "width": 1 / 32}
 
@@ -37,11 +41,42 @@ def test_weights_of_another_network_are_refused(tmp_path):
         DeconvNet(**SMALL, weights=tmp_path / "missing.weights.h5")
 
 
+def test_for_inference_nothing_is_drawn(tmp_path):
+    model = DeconvNet(**SMALL, class_names=("ground", "tree"))
+    model.compile("sgd", loss="mse")
+    model.save(tmp_path / "model.keras")
+    again = load_for_inference(tmp_path)
+    for mine, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert class_names(again) == ("ground", "tree") and not again.compiled
+    kinds = {type(layer.kernel_initializer) for layer in again.layers if hasattr(layer, "kernel")}
+    assert kinds == {keras.initializers.Zeros}
+    again.save(tmp_path / "again.keras")
+    image = np.full((1, 32, 32, 3), 99, np.uint8)
+    assert np.array_equal(load_model(tmp_path / "again.keras")(image), model(image))
+
+
+def test_for_inference_a_file_may_not_bring_code(tmp_path):
+    inputs = keras.Input((4, 4, 3))
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x)(inputs)).save(tmp_path / "model.keras")
+    with pytest.raises(UserError, match="without custom code"):
+        load_for_inference(tmp_path)
+
+
+def test_for_inference_a_file_may_not_describe_something_else(tmp_path):
+    config = keras.saving.serialize_keras_object(keras.layers.ReLU())
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    with pytest.raises(UserError, match="a ReLU"):
+        load_for_inference(tmp_path)
+
+
+@pytest.mark.parametrize("load", [load_model, load_for_inference])
 @pytest.mark.parametrize("content", [b"", b"no model", b"PK\x03\x04 cut short"])
-def test_what_is_no_model_is_named(tmp_path, content):
+def test_what_is_no_model_is_named(tmp_path, content, load):
     (tmp_path / "model.keras").write_bytes(content)
     with pytest.raises(UserError, match=r"model\.keras"):
-        load_model(tmp_path)
+        load(tmp_path)
 
 
 def test_a_missing_model_is_named(tmp_path):

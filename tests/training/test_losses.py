@@ -1,27 +1,12 @@
 """The loss against plain loops, with void pixels everywhere they can be."""
 
-import math
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.reference.losses import cross_entropy as by_loops
 from tfdeconv.training.losses import CrossEntropy
-
-
-def by_loops(labels, scores):
-    total, count = 0.0, 0
-    for image, maps in zip(labels, scores, strict=True):
-        for y in range(image.shape[0]):
-            for x in range(image.shape[1]):
-                if image[y, x] != 255:
-                    pixel = [float(score) for score in maps[y, x]]
-                    top = max(pixel)
-                    norm = top + math.log(sum(math.exp(score - top) for score in pixel))
-                    total += norm - pixel[image[y, x]]
-                    count += 1
-    return total / count if count else 0.0
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (3, 4, 1)])
@@ -67,3 +52,37 @@ def test_survives_serialisation():
     loss = CrossEntropy(ignore_label=7, normalise=False)
     loss = keras.losses.deserialize(keras.losses.serialize(loss))
     assert isinstance(loss, CrossEntropy) and loss.ignore_label == 7 and not loss.normalise
+
+
+def test_class_weights_multiply_and_the_pixels_divide():
+    scores = np.zeros((1, 1, 4, 2), "float32")
+    labels = np.array([[[0, 1, 1, 255]]], "uint8")
+    loss = CrossEntropy(class_weights=[2.0, 0.5])
+    assert float(loss(labels, scores)) == pytest.approx((2.0 + 0.5 + 0.5) / 3 * np.log(2))
+    total = CrossEntropy(class_weights=(2.0, 0.5), normalise=False)
+    assert float(total(labels, scores)) == pytest.approx(3 * np.log(2))
+
+
+def test_weights_of_one_change_no_bit():
+    labels = np.random.default_rng(0).choice([0, 1, 2, 255], (2, 9, 7)).astype("uint8")
+    scores = np.random.default_rng(1).normal(0, 3, (2, 9, 7, 3)).astype("float32")
+    plain, weighted = CrossEntropy(), CrossEntropy(class_weights=(1, 1, 1))
+    assert float(plain(labels, scores)) == float(weighted(labels, scores))
+
+
+def test_a_configuration_without_class_weights_is_still_read():
+    old = {"ignore_label": 7, "name": "mine", "normalise": False}
+    loss = CrossEntropy.from_config(old)
+    assert loss.get_config() == {**old, "class_weights": None}
+
+
+@pytest.mark.parametrize("weights", [(), (1.0, -0.5), (1.0, float("nan"))])
+def test_wrong_weights_are_refused(weights):
+    with pytest.raises(ValueError, match="`class_weights` must be finite numbers from 0 on"):
+        CrossEntropy(class_weights=weights)
+
+
+def test_a_weight_for_each_class():
+    loss = CrossEntropy(class_weights=(1.0, 1.0))
+    with pytest.raises(ValueError, match="Received: 2 weights, 3 classes"):
+        loss(np.zeros((1, 1, 1), "uint8"), np.zeros((1, 1, 1, 3), "float32"))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from tests.goldens import cases
 from tfdeconv.layers import BatchNormalization
 from tfdeconv.models import build, class_names, list_models, load_model
 from tfdeconv.weights import fold_batch_norm
@@ -46,7 +47,7 @@ def images(*shape):
     return np.random.default_rng(1).normal(0, 1, shape).astype("float32")
 
 
-@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("name", cases(list_models()))
 def test_scores_of_every_network_stay(name, tmp_path):
     shape = (64, 64, 3)
     model = build(name, num_classes=3, input_shape=shape, width=1 / 32, class_names=("a", "b", "c"))

@@ -17,7 +17,7 @@ from tfdeconv.inference.network import inference_network
 from tfdeconv.inference.refine import refine
 from tfdeconv.inference.search import PROPOSALS, find_boxes
 from tfdeconv.inference.whole_image import WholeImage
-from tfdeconv.models import class_names, load_model
+from tfdeconv.models import class_names, load_for_inference
 
 
 class Segmenter:
@@ -86,7 +86,7 @@ class Segmenter:
         checks.require_choice("aggregate", aggregate, MODES)
         checks.require_choice("proposals", proposals, PROPOSALS)
         checks.require_choice("ensemble_mode", ensemble_mode, ensembles.MODES)
-        model = model if isinstance(model, keras.Model) else load_model(model)
+        model = model if isinstance(model, keras.Model) else load_for_inference(model)
         self.input_size, self.num_classes = checks.sizes(model)
         self.model = inference_network(model, precision)
         if ensemble is not None and ensemble_mode == "product":

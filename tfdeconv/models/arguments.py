@@ -1,4 +1,4 @@
-"""Checks of the arguments that all networks share, and the loading of their weights."""
+"""What all networks share: checks of their arguments, their end, the loading of their weights."""
 
 import os
 import warnings
@@ -9,6 +9,7 @@ import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.layers import Scores
 
 
 def check_classes(num_classes: int, class_names: tuple[str, ...] | None) -> None:
@@ -65,6 +66,40 @@ def fc6_kernel(
                 f"Received: input_shape={input_shape}. The nearest is {nearest} in place of {side}"
             )
     return height, width
+
+
+def check_input_shape(input_shape: tuple[int | None, int | None, int], multiple: int = 1) -> None:
+    """Checks the input of a fully convolutional network.
+
+    Raises:
+        ValueError: when the input has not 3 channels, or a side that is known is no multiple of
+            `multiple`.
+    """
+    if len(input_shape) != 3 or input_shape[2] != 3:
+        raise ValueError(
+            f"`input_shape` must be (height, width, 3), RGB. Received: input_shape={input_shape}"
+        )
+    for side in input_shape[:2]:
+        if side is not None and (side < 1 or side % multiple):
+            nearest = max(round(side / multiple), 1) * multiple
+            raise ValueError(
+                f"`input_shape` must have sides that are multiples of {multiple}. Received: "
+                f"input_shape={input_shape}. The nearest is {nearest} in place of {side}"
+            )
+
+
+def finish(
+    inputs: keras.KerasTensor,
+    x: keras.KerasTensor,
+    class_names: tuple[str, ...] | None,
+    weights: str | os.PathLike[str] | None,
+    name: str,
+) -> keras.Model:
+    """Returns the model from `inputs` to the scores `x`, with its class names and weights."""
+    model = keras.Model(inputs, Scores(class_names, name="scores")(x), name=name)
+    if weights is not None:
+        load_weights(model, weights)
+    return model
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike[str]) -> None:

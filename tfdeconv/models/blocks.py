@@ -1,7 +1,8 @@
 """Stages that networks are drawn with: functions from tensors to tensors.
 
-Every convolution has a bias and is followed by batch normalisation and ReLU, as in the release of
-DeconvNet. Names are given by the caller, since weights are loaded by name.
+Every convolution has a bias and is followed by ReLU, and by batch normalisation before it where the
+network has it, as in the release of DeconvNet. Names are given by the caller, since weights are
+loaded by name.
 """
 
 from typing import TypeAlias
@@ -24,25 +25,31 @@ def fresh(initializer: Initializer) -> Initializer:
     return initializer if isinstance(initializer, str) else initializer.clone()
 
 
+def scaled(count: int, width: float) -> int:
+    """Returns a number of channels times the factor of a network, at least 1."""
+    return max(1, round(width * count))
+
+
 def normalised(
-    convolution: layers.Layer, x: keras.KerasTensor, bn_name: str, relu_name: str
+    convolution: layers.Layer, x: keras.KerasTensor, bn_name: str | None, relu_name: str | None
 ) -> keras.KerasTensor:
     """Applies a (transposed) convolution, batch normalisation and ReLU.
 
     Args:
         convolution: The layer to apply first.
         x: `(batch, height, width, channels)` tensor.
-        bn_name: Name of the batch normalisation.
-        relu_name: Name of the ReLU.
+        bn_name: Name of the batch normalisation, None for none.
+        relu_name: Name of the ReLU, None for none.
 
     Returns:
         `(batch, height', width', filters)` tensor.
     """
     x = convolution(x)
-    x = BatchNormalization(momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=bn_name)(
-        x
-    )
-    return layers.ReLU(name=relu_name)(x)
+    if bn_name is not None:
+        x = BatchNormalization(
+            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=bn_name
+        )(x)
+    return x if relu_name is None else layers.ReLU(name=relu_name)(x)
 
 
 def conv_stage(
@@ -97,3 +104,72 @@ def deconv_stage(
         )
         x = normalised(deconvolution, x, f"debn{suffix}", f"derelu{suffix}")
     return x
+
+
+def conv_unit(
+    x: keras.KerasTensor,
+    filters: int,
+    size: int,
+    name: str,
+    kernel_initializer: Initializer,
+    bn_name: str | None = None,
+    relu_name: str | None = None,
+    strides: int = 1,
+    dilation: int = 1,
+    use_bias: bool = False,
+) -> keras.KerasTensor:
+    """Applies a convolution, with batch normalisation and ReLU where they have a name.
+
+    The first window is centred on the first pixel, as Caffe and PyTorch place it with padding
+    `dilation * (size // 2)`; TensorFlow's "same" moves windows of stride 2 by a pixel where the
+    side is even.
+
+    Args:
+        x: `(batch, height, width, channels)` tensor.
+        filters: Output channels.
+        size: Side of the kernel, odd.
+        name: Name of the convolution.
+        kernel_initializer: Keras initialiser of the kernel.
+        bn_name: Name of the batch normalisation, None for none.
+        relu_name: Name of the ReLU, None for none.
+        strides: Step of the windows.
+        dilation: Distance of the taps of the kernel; 1 where there are strides.
+        use_bias: Whether the convolution has a bias.
+
+    Returns:
+        `(batch, ceil(height / strides), ceil(width / strides), filters)` tensor.
+    """
+    padded = strides > 1 and size > 1
+    if padded:
+        x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+    convolution = layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="valid" if padded else "same",
+        dilation_rate=dilation,
+        use_bias=use_bias,
+        kernel_initializer=fresh(kernel_initializer),
+        name=name,
+    )
+    return normalised(convolution, x, bn_name, relu_name)
+
+
+def caffe_pool(x: keras.KerasTensor, name: str, strides: int = 2) -> keras.KerasTensor:
+    """Applies the 3x3 max pooling of DeepLab and ResNet, with windows where Caffe has them.
+
+    Windows are centred on every `strides`-th pixel from the first on; with stride 2, one more
+    follows the last pixel of an even side.
+
+    Args:
+        x: `(batch, height, width, channels)` tensor, not negative: the border is filled with zeros.
+        name: Name of the pooling.
+        strides: 1 or 2.
+
+    Returns:
+        `(batch, height // 2 + 1, width // 2 + 1, channels)` tensor, the size of `x` for stride 1.
+    """
+    if strides == 1:
+        return layers.MaxPooling2D(3, 1, padding="same", name=name)(x)
+    x = layers.ZeroPadding2D(((1, 2), (1, 2)), name=f"{name}_pad")(x)
+    return layers.MaxPooling2D(3, strides, name=name)(x)

@@ -1,6 +1,7 @@
 """The networks by name, for commands."""
 
 import difflib
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,13 +9,33 @@ import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.models.deconvnet import DeconvNet
+from tfdeconv.models.deep_contextual import DeepContextual
+from tfdeconv.models.deeplab import DeepLabASPP, DeepLabLargeFOV
 from tfdeconv.models.fcn import FCN8s, FCN16s, FCN32s
+from tfdeconv.models.frrn import FRRNA, FRRNB
+from tfdeconv.models.fusionnet import FusionNet
+from tfdeconv.models.pspnet import PSPNet
+from tfdeconv.models.segnet import SegNet
+from tfdeconv.models.unet import UNet
 
 _NETWORKS: dict[str, Callable[..., keras.Model]] = {
     "deconvnet": DeconvNet,
+    "deep_contextual": DeepContextual,
+    "deeplab_aspp": DeepLabASPP,
+    "deeplab_aspp_resnet101": functools.partial(
+        DeepLabASPP, backbone="resnet101", name="deeplab_aspp_resnet101"
+    ),
+    "deeplab_largefov": DeepLabLargeFOV,
     "fcn8s": FCN8s,
     "fcn16s": FCN16s,
     "fcn32s": FCN32s,
+    "frrn_a": FRRNA,
+    "frrn_b": FRRNB,
+    "fusionnet": FusionNet,
+    "pspnet50": functools.partial(PSPNet, depth=50, name="pspnet50"),
+    "pspnet101": functools.partial(PSPNet, depth=101, name="pspnet101"),
+    "segnet": SegNet,
+    "unet": UNet,
 }
 
 
@@ -23,8 +44,8 @@ def list_models() -> list[str]:
 
     Example:
 
-    >>> list_models()
-    ['deconvnet', 'fcn16s', 'fcn32s', 'fcn8s']
+    >>> [name for name in list_models() if name.startswith("fcn")]
+    ['fcn16s', 'fcn32s', 'fcn8s']
     """
     return sorted(_NETWORKS)
 

@@ -1,8 +1,12 @@
 """Opening saved models: a `.keras` file, or a run folder that holds `model.keras`."""
 
+import contextlib
+import json
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -10,6 +14,7 @@ from tfdeconv.errors import UserError
 from tfdeconv.layers import Scores
 
 MODEL_FILE = "model.keras"
+_MAX_CONFIG = 2**26
 
 
 def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Model:
@@ -37,6 +42,61 @@ def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Mod
     >>> class_names(load_model(path))
     ('ground', 'tree')
     """
+    file = _model_file(path)
+    with _damage_told(file):
+        return keras.saving.load_model(file, compile=compile)
+
+
+def load_for_inference(path: str | os.PathLike[str]) -> keras.Model:
+    """Opens a saved model as `load_model` does, sooner and in less memory.
+
+    The initialisers of its weights are zeros in place of those that it was made with: to draw a
+    quarter of a billion random numbers that the file then replaces takes seconds and a gigabyte.
+
+    Args:
+        path: A `.keras` file, or a run folder that holds `model.keras`.
+
+    Returns:
+        The `keras.Model`, not compiled.
+
+    Raises:
+        UserError: when there is no model at `path`, or it is damaged or of another kind.
+
+    Example:
+
+    >>> import tempfile
+    >>> from tfdeconv.models import DeconvNet
+    >>> path = tempfile.mkdtemp() + "/model.keras"
+    >>> DeconvNet(2, (32, 32, 3), width=1 / 32).save(path)
+    >>> load_for_inference(path).get_layer("fc6").kernel_initializer.__class__.__name__
+    'Zeros'
+    """
+    file = _model_file(path)
+    with _damage_told(file):
+        with zipfile.ZipFile(file) as archive:
+            if archive.getinfo("config.json").file_size > _MAX_CONFIG:
+                raise ValueError(f"a description of more than {_MAX_CONFIG} bytes")
+            config = json.loads(archive.read("config.json"))
+        model = keras.saving.deserialize_keras_object(_undrawn({**config, "compile_config": None}))
+        if not isinstance(model, keras.Model):
+            raise ValueError(f"a {type(model).__name__}")
+        model.load_weights(file)
+        return model
+
+
+def _undrawn(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_undrawn(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    zeros = keras.initializers.serialize(keras.initializers.Zeros())
+    return {
+        name: zeros if name.endswith("_initializer") and value else _undrawn(value)
+        for name, value in config.items()
+    }
+
+
+def _model_file(path: str | os.PathLike[str]) -> Path:
     file = Path(path)
     if file.is_dir():
         file = file / MODEL_FILE
@@ -45,8 +105,13 @@ def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Mod
             f"`{path}` must be a .keras file or a run folder that holds {MODEL_FILE}. Received: no "
             f"file `{file}`. Train one with `tfdeconv train`."
         )
+    return file
+
+
+@contextlib.contextmanager
+def _damage_told(file: Path) -> Iterator[None]:
     try:
-        return keras.saving.load_model(file, compile=compile)
+        yield
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

@@ -1,7 +1,7 @@
-"""VGG-16, trained to classify ImageNet, as the encoder that training starts from.
+"""VGG-16 or ResNet, trained to classify ImageNet, as the encoder that training starts from.
 
-The paper starts stage 1 from it (section 4.2). It comes from `keras.applications`, which holds the
-weights of its authors (BGR minus the mean, as `tfdeconv.layers.Preprocess` makes it), or from a
+The paper starts stage 1 from VGG-16 (section 4.2). It comes from `keras.applications`, which holds
+the weights of its authors (BGR minus the mean, as `tfdeconv.layers.Preprocess` makes it), or from a
 .caffemodel.
 """
 
@@ -14,6 +14,7 @@ import keras
 from tfdeconv.errors import UserError
 from tfdeconv.weights.caffe import read_caffemodel
 from tfdeconv.weights.conversion import assign, find_problem
+from tfdeconv.weights.imagenet_resnet import is_resnet, load_resnet
 from tfdeconv.weights.mapping import Report
 
 IMAGENET = "imagenet"
@@ -46,13 +47,15 @@ def load_encoder(
     """Loads VGG-16 into the encoder of a network: `conv1_1` to `conv5_3`, `fc6` and `fc7`.
 
     The fully connected layers are loaded where they fit: `fc6` sees 7x7 places, as in a network for
-    224x224 pixels. All other layers stay as they are.
+    224x224 pixels. All other layers stay as they are. A network on the ResNet of He et al. gets a
+    ResNet (`tfdeconv.weights.imagenet_resnet`).
 
     Args:
         model: A network of `tfdeconv.models` of width 1.
         source: `"imagenet"` for the weights of `keras.applications`, which are downloaded once
             (553 MB); a VGG-16 of Keras, with or without its top; or a .caffemodel file such as
-            `VGG_ILSVRC_16_layers_conv.caffemodel` or `VGG_ILSVRC_16_layers.caffemodel`.
+            `VGG_ILSVRC_16_layers_conv.caffemodel` or `VGG_ILSVRC_16_layers.caffemodel`. For ResNet
+            `"imagenet"` or a model of Keras.
 
     Returns:
         The `Report`.
@@ -71,6 +74,8 @@ def load_encoder(
     Reference:
         Section 4.2 of the paper; `training/001_start_train.sh` of the release.
     """
+    if is_resnet(model):
+        return _load_resnet(model, source)
     if source == IMAGENET:
         source = _keras_vgg16()
     if isinstance(source, keras.Model):
@@ -80,25 +85,44 @@ def load_encoder(
         found, find, load = _from_caffe(source)
         origin = f"`{source}`"
     layers = {layer.name: layer for layer in model.layers}
-    _check_convolutions(layers, found, find, origin)
+    # The Deep Contextual Network ends with the fourth stage.
+    convolutions = tuple(
+        name for name in _CONVOLUTIONS if name in layers or name in _CONVOLUTIONS[:1]
+    )
+    _check_convolutions(convolutions, layers, found, find, origin)
     fits = all(
         name in found and name in layers and find(layers[name]) is None for name in _FULLY_CONNECTED
     )
-    loaded = _CONVOLUTIONS + (_FULLY_CONNECTED if fits else ())
+    loaded = convolutions + (_FULLY_CONNECTED if fits else ())
     for name in loaded:
         load(layers[name])
     kept = [layer.name for layer in model.layers if layer.weights and layer.name not in loaded]
     return Report(loaded, tuple(kept), tuple(name for name in found if name not in loaded))
 
 
+def _load_resnet(model: keras.Model, source: str | os.PathLike[str] | keras.Model) -> Report:
+    if isinstance(source, keras.Model):
+        return load_resnet(model, source)
+    if source == IMAGENET:
+        return load_resnet(model)
+    raise UserError(
+        f"A network on ResNet must start from {IMAGENET!r} or a model of keras.applications. "
+        f"Received: `{source}`. Give --init {IMAGENET}."
+    )
+
+
 def _check_convolutions(
-    layers: Mapping[str, keras.Layer], found: Mapping[str, object], find: _Find, origin: str
+    convolutions: tuple[str, ...],
+    layers: Mapping[str, keras.Layer],
+    found: Mapping[str, object],
+    find: _Find,
+    origin: str,
 ) -> None:
-    for name in _CONVOLUTIONS:
+    for name in convolutions:
         if name not in layers:
             raise UserError(
                 f"A network must have the encoder of VGG-16 to start from its weights. Received: "
-                f"one without a layer {name!r}. Choose deconvnet or an FCN."
+                f"one without a layer {name!r}. Choose deconvnet, segnet or an FCN."
             )
         if name not in found:
             raise UserError(

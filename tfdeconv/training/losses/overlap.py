@@ -1,0 +1,164 @@
+"""`Dice`, `Jaccard` and `Tversky`: how far the regions of prediction and truth are apart.
+
+Probabilities take the place of predicted pixels: a class has so much of true positives, false
+positives and false negatives, summed over the whole batch, as the metrics sum over a data set. The
+loss is the mean over the classes that the truth of the batch has. So no denominator is 0, and none
+needs a small number added; what a network wrongly gives to an absent class is missed in another.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.training.losses.label_map import LabelMapLoss, counting_only, mean_of_present
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class Tversky(LabelMapLoss):
+    """One minus the Tversky index `TP / (TP + alpha FP + beta FN)`.
+
+    The mean over the classes that occur; 0 when all pixels are ignored.
+
+    Args:
+        alpha: Weight of what is predicted and not true, at least 0.
+        beta: Weight of what is true and not predicted, above 0. The paper's best are 0.3 and 0.7;
+            1/2 and 1/2 is `Dice`, 1 and 1 `Jaccard`.
+        ignore_label: Label of the pixels that count nowhere.
+        name: Name of the loss.
+
+    Call arguments:
+        y_true: `(batch, height, width)` integer labels.
+        y_pred: `(batch, height / n, width / n, classes)` scores before softmax, any float dtype.
+
+    Returns:
+        A float32 scalar from 0 to 1.
+
+    Raises:
+        ValueError: when a weight is out of its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> scores = np.zeros((1, 1, 2, 2), "float32")
+    >>> labels = np.array([[[1, 255]]])
+    >>> round(float(Tversky(0.3, 0.7)(labels, scores)), 4)  # 1 - 0.5 / (0.5 + 0.7 * 0.5)
+    0.4118
+
+    Reference:
+        Salehi, Erdogmus, Gholipour: Tversky Loss Function for Image Segmentation Using 3D Fully
+        Convolutional Deep Networks, MLMI 2017, equation 4.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        ignore_label: int = IGNORE_LABEL,
+        name: str = "tversky",
+    ) -> None:
+        super().__init__(ignore_label, name)
+        if not (math.isfinite(alpha) and math.isfinite(beta) and alpha >= 0.0 and beta > 0.0):
+            raise ValueError(
+                "`alpha` must be a number from 0 on and `beta` one above 0. "
+                f"Received: alpha={alpha}, beta={beta}"
+            )
+        self.alpha, self.beta = alpha, beta
+
+    def measure(self, labels: Any, scores: Any, counts: Any) -> Any:
+        """Returns the mean over the classes that occur."""
+        return _distance(labels, scores, counts, self.alpha, self.beta)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the loss."""
+        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta}
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class Dice(LabelMapLoss):
+    """One minus the Dice coefficient `2 TP / (2 TP + FP + FN)`.
+
+    The mean over the classes that occur; 0 when all pixels are ignored. V-Net squares the
+    probabilities in the denominator; here they are not, as in the paper below.
+
+    Args:
+        ignore_label: Label of the pixels that count nowhere.
+        name: Name of the loss.
+
+    Call arguments:
+        y_true: `(batch, height, width)` integer labels.
+        y_pred: `(batch, height / n, width / n, classes)` scores before softmax, any float dtype.
+
+    Returns:
+        A float32 scalar from 0 to 1.
+
+    Example:
+
+    >>> import numpy as np
+    >>> scores = np.zeros((1, 1, 2, 2), "float32")
+    >>> round(float(Dice()(np.array([[[1, 255]]]), scores)), 4)  # 1 - 1 / 1.5
+    0.3333
+
+    Reference:
+        Drozdzal, Vorontsov, Chartrand, Kadoury, Pal: The Importance of Skip Connections in
+        Biomedical Image Segmentation, DLMIA 2016, section 3.
+    """
+
+    def __init__(self, ignore_label: int = IGNORE_LABEL, name: str = "dice") -> None:
+        super().__init__(ignore_label, name)
+
+    def measure(self, labels: Any, scores: Any, counts: Any) -> Any:
+        """Returns the mean over the classes that occur."""
+        return _distance(labels, scores, counts, 0.5, 0.5)
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class Jaccard(LabelMapLoss):
+    """One minus the soft intersection over union `TP / (TP + FP + FN)`.
+
+    The mean over the classes that occur; 0 when all pixels are ignored.
+
+    Args:
+        ignore_label: Label of the pixels that count nowhere.
+        name: Name of the loss.
+
+    Call arguments:
+        y_true: `(batch, height, width)` integer labels.
+        y_pred: `(batch, height / n, width / n, classes)` scores before softmax, any float dtype.
+
+    Returns:
+        A float32 scalar from 0 to 1.
+
+    Example:
+
+    >>> import numpy as np
+    >>> scores = np.zeros((1, 1, 2, 2), "float32")
+    >>> float(Jaccard()(np.array([[[1, 255]]]), scores))  # 1 - 0.5 / 1
+    0.5
+
+    Reference:
+        Rahman, Wang: Optimizing Intersection-Over-Union in Deep Neural Networks for Image
+        Segmentation, ISVC 2016, equations 3 to 5.
+    """
+
+    def __init__(self, ignore_label: int = IGNORE_LABEL, name: str = "jaccard") -> None:
+        super().__init__(ignore_label, name)
+
+    def measure(self, labels: Any, scores: Any, counts: Any) -> Any:
+        """Returns the mean over the classes that occur."""
+        return _distance(labels, scores, counts, 1.0, 1.0)
+
+
+def _distance(labels: Any, scores: Any, counts: Any, alpha: float, beta: float) -> Any:
+    each = ops.cast(counts, "float32")[..., None]
+    truth = ops.one_hot(labels, scores.shape[-1], dtype="float32") * each
+    found = ops.softmax(counting_only(scores, counts), axis=-1) * each
+    pixels = ops.sum(truth, axis=(0, 1, 2))
+    right = ops.sum(truth * found, axis=(0, 1, 2))
+    wrong = alpha * ops.sum(found * (1.0 - truth), axis=(0, 1, 2))
+    wrong += beta * ops.sum(truth * (1.0 - found), axis=(0, 1, 2))
+    # Without a pixel of its own a class may have nothing in the denominator; it is left out below.
+    whole = ops.where(pixels > 0, right + wrong, ops.ones_like(right))
+    return mean_of_present(wrong / whole, pixels)
