@@ -47,7 +47,7 @@ def test_defaults_are_the_librarys(run, tmp_path) -> None:
 
 def test_choices_reach_the_library(monkeypatch) -> None:
     chosen = {}
-    monkeypatch.setattr("tfdeconv.models.load_model", lambda path: path)
+    monkeypatch.setattr("tfdeconv.models.load_for_inference", lambda path: path)
     monkeypatch.setattr(
         export, "export_saved_model", lambda *_, **given: chosen.update(given), raising=False
     )

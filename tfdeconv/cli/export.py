@@ -92,13 +92,13 @@ def run(args: argparse.Namespace) -> None:
     from tfdeconv.crf import DenseCRF
     from tfdeconv.export import export_saved_model
     from tfdeconv.export.server_files import write_server_files
-    from tfdeconv.models import load_model
+    from tfdeconv.models import load_for_inference
 
     names = ("boxes", "aggregate", "precision", "max_pixels")
     chosen = {name: getattr(args, name) for name in names if hasattr(args, name)}
     if args.crf:
         chosen["crf"] = DenseCRF()
-    folder = export_saved_model(load_model(args.model), args.out, **chosen)
+    folder = export_saved_model(load_for_inference(args.model), args.out, **chosen)
     print(f"{folder}: to check it, tfdeconv verify {folder} {args.model}")
     if args.server is not None:
         out = write_server_files(args.out, args.server)
@@ -108,16 +108,16 @@ def run(args: argparse.Namespace) -> None:
 def _export_file(args: argparse.Namespace) -> None:
     from tfdeconv.errors import UserError
     from tfdeconv.export import export_litert, export_onnx
-    from tfdeconv.models import load_model
+    from tfdeconv.models import load_for_inference
 
     _refuse(args, _OF_SAVED_MODELS)
     if args.format == "litert":
         quantize = "dynamic" if args.quantize else None
-        file = export_litert(load_model(args.model), args.out, quantize, args.input_size)
+        file = export_litert(load_for_inference(args.model), args.out, quantize, args.input_size)
     elif args.quantize:
         raise UserError("--quantize must come with --format litert. Received: onnx. Leave it out.")
     else:
-        file = export_onnx(load_model(args.model), args.out, args.input_size)
+        file = export_onnx(load_for_inference(args.model), args.out, args.input_size)
     print(f"{file}: to check it, tfdeconv verify {file} {args.model}")
 
 

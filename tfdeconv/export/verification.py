@@ -16,7 +16,7 @@ from tfdeconv.export.metadata import Metadata, newest_version, read_metadata
 from tfdeconv.export.samples import sample_requests
 from tfdeconv.inference.refine import refine
 from tfdeconv.inference.segmenter import Segmenter
-from tfdeconv.models import load_model
+from tfdeconv.models import load_for_inference
 
 # Largest difference of the scores over the largest score. The same graph on the same machine
 # differs by nothing or by the order of additions; bfloat16 rounds 2**16 times as coarsely.
@@ -108,7 +108,7 @@ def verify(
     pngs = answers["0/segment_bytes/labels_png_bytes"]
     answers[_FROM_FILES] = _joined(map(images.decode_labels, pngs))
     if not isinstance(model, keras.Model):
-        model = load_model(model)
+        model = load_for_inference(model)
     in_half = metadata.precision != "float32" or _computes_in_half(model)
     segmenter = local_segmenter(model, metadata)
     expected = _expected(segmenter, requests)

@@ -12,7 +12,7 @@ from tfdeconv.errors import UserError
 from tfdeconv.export.litert import SIGNATURE
 from tfdeconv.export.samples import sample_photograph
 from tfdeconv.inference.network import inference_network
-from tfdeconv.models import load_model
+from tfdeconv.models import load_for_inference
 
 # Difference of a pixel's scores over the largest score of its crop, where additions come in another
 # order: 1e-6. But where rounding decides which of two elements of a window is the larger one, a
@@ -98,7 +98,7 @@ def verify_exported_file(
     crops = np.stack([sample_photograph(shape[1], shape[2], seed) for seed in range(SAMPLES)])
     crops = crops.astype(np.float32)
     expected = _expected(
-        model if isinstance(model, keras.Model) else load_model(model), crops, path
+        model if isinstance(model, keras.Model) else load_for_inference(model), crops, path
     )
     scores = np.concatenate([run(crop[None]) for crop in crops])
     if scores.shape != expected.shape:

@@ -1,4 +1,4 @@
-"""What all networks share: checks of their arguments, their end, the loading of their weights."""
+"""What all networks share: checks of their arguments, their two ends, the loading of weights."""
 
 import os
 import warnings
@@ -9,7 +9,7 @@ import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Preprocess, RequireSize, Scores
 
 
 def check_classes(num_classes: int, class_names: tuple[str, ...] | None) -> None:
@@ -49,10 +49,7 @@ def fc6_kernel(
         ValueError: when the input has not 3 channels, is no multiple of `stride` or smaller than
             the kernel covers.
     """
-    if len(input_shape) != 3 or input_shape[2] != 3:
-        raise ValueError(
-            f"`input_shape` must be (height, width, 3), RGB. Received: input_shape={input_shape}"
-        )
+    check_channels(input_shape)
     if kernel is None:
         height, width = (7 if side is None else side // stride for side in input_shape[:2])
     else:
@@ -68,17 +65,41 @@ def fc6_kernel(
     return height, width
 
 
-def check_input_shape(input_shape: tuple[int | None, int | None, int], multiple: int = 1) -> None:
-    """Checks the input of a fully convolutional network.
+def check_channels(input_shape: tuple[int | None, int | None, int]) -> None:
+    """Checks that images have height, width and 3 channels.
 
     Raises:
-        ValueError: when the input has not 3 channels, or a side that is known is no multiple of
-            `multiple`.
+        ValueError: otherwise.
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         raise ValueError(
             f"`input_shape` must be (height, width, 3), RGB. Received: input_shape={input_shape}"
         )
+
+
+def begin(
+    num_classes: int,
+    class_names: tuple[str, ...] | None,
+    input_shape: tuple[int | None, int | None, int],
+    multiple: int = 1,
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Checks what all fully convolutional networks are given, and begins one.
+
+    Args:
+        num_classes: Number of classes.
+        class_names: None or a name for each.
+        input_shape: `(height, width, 3)`; height and width may be None.
+        multiple: What the sides of images must be multiples of.
+
+    Returns:
+        The images and what the first layer of the network is to see of them.
+
+    Raises:
+        ValueError: when the classes are wrong, the input has not 3 channels, or a side that is
+            known is no multiple of `multiple`.
+    """
+    check_classes(num_classes, class_names)
+    check_channels(input_shape)
     for side in input_shape[:2]:
         if side is not None and (side < 1 or side % multiple):
             nearest = max(round(side / multiple), 1) * multiple
@@ -86,6 +107,10 @@ def check_input_shape(input_shape: tuple[int | None, int | None, int], multiple:
                 f"`input_shape` must have sides that are multiples of {multiple}. Received: "
                 f"input_shape={input_shape}. The nearest is {nearest} in place of {side}"
             )
+    x = inputs = keras.Input(input_shape, name="image")
+    if multiple > 1 and None in input_shape:
+        x = RequireSize(multiple, (multiple, multiple), name="require_size")(x)
+    return inputs, Preprocess(name="preprocess")(x)
 
 
 def finish(

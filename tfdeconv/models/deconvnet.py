@@ -10,9 +10,16 @@ import os
 import keras
 from keras import layers
 
-from tfdeconv.layers import Bilinear, MaxPoolWithArgmax, Preprocess, RequireSize, Scores, Unpool
+from tfdeconv.layers import Bilinear, MaxPoolWithArgmax, Preprocess, RequireSize, Unpool
 from tfdeconv.models import arguments
-from tfdeconv.models.blocks import Initializer, conv_stage, deconv_stage, fresh, normalised
+from tfdeconv.models.blocks import (
+    Initializer,
+    conv_stage,
+    deconv_stage,
+    fresh,
+    normalised,
+    scaled,
+)
 
 # Output channels of every (de)convolution, stage 1 to 5: Table 2 of the paper.
 ENCODER_FILTERS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -81,10 +88,6 @@ def DeconvNet(
     densify_initializer = deconv_initializer or Bilinear()
     deconv_initializer = deconv_initializer or kernel_initializer
 
-    def scaled(filters: tuple[int, ...] | int) -> list[int]:
-        filters = (filters,) if isinstance(filters, int) else filters
-        return [max(1, round(width * count)) for count in filters]
-
     # === Input ===
     inputs = keras.Input(input_shape, name="image")
     x = inputs
@@ -94,29 +97,25 @@ def DeconvNet(
 
     # === Convolution network ===
     switches = []
-    for stage, filters in enumerate(ENCODER_FILTERS, start=1):
-        before = conv_stage(x, stage, scaled(filters), kernel_initializer)
+    for stage, counts in enumerate(ENCODER_FILTERS, start=1):
+        filters = [scaled(count, width) for count in counts]
+        before = conv_stage(x, stage, filters, kernel_initializer)
         x, argmax = MaxPoolWithArgmax(2, name=f"pool{stage}")(before)
         switches.append((stage, argmax, before))
 
     # === The bottleneck, a single vector for an input of the nominal size ===
-    (fc,) = scaled(FC_FILTERS)
-    (opened,) = scaled(DECODER_FILTERS[-1][0])
+    fc, opened = scaled(FC_FILTERS, width), scaled(DECODER_FILTERS[-1][0], width)
     x = _bottleneck(x, kernel, fc, opened, kernel_initializer, deconv_initializer)
 
     # === Deconvolution network ===
     for stage, argmax, before in reversed(switches):
         x = Unpool(2, name=f"unpool{stage}")(x, argmax, before)
-        x = deconv_stage(x, stage, scaled(DECODER_FILTERS[stage - 1]), densify_initializer)
+        filters = [scaled(count, width) for count in DECODER_FILTERS[stage - 1]]
+        x = deconv_stage(x, stage, filters, densify_initializer)
     x = layers.Conv2D(
         num_classes, 1, kernel_initializer=fresh(deconv_initializer), name="seg-score-voc"
     )(x)
-    outputs = Scores(class_names, name="scores")(x)
-
-    model = keras.Model(inputs, outputs, name=name)
-    if weights is not None:
-        arguments.load_weights(model, weights)
-    return model
+    return arguments.finish(inputs, x, class_names, weights, name)
 
 
 def _bottleneck(

@@ -11,7 +11,6 @@ from functools import partial
 import keras
 from keras import layers
 
-from tfdeconv.layers import Preprocess, RequireSize
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, fresh, normalised, scaled
 from tfdeconv.models.vgg16 import STAGE_FILTERS
@@ -79,9 +78,6 @@ def DeepContextual(
     Reference:
         Section "Deep Contextual Network" and Figure 2 of the paper.
     """
-    arguments.check_classes(num_classes, class_names)
-    arguments.check_input_shape(input_shape, STRIDE)
-
     convolve = partial(_convolve, kernel_initializer=kernel_initializer, batch_norm=batch_norm)
 
     def classify(x: keras.KerasTensor, depth: int) -> keras.KerasTensor:
@@ -92,11 +88,7 @@ def DeepContextual(
             num_classes, 1, kernel_initializer="zeros", dtype="float32", name=f"c{depth}"
         )(x)
 
-    inputs = keras.Input(input_shape, name="image")
-    x = inputs
-    if None in input_shape:
-        x = RequireSize(STRIDE, (STRIDE, STRIDE), name="require_size")(x)
-    x = Preprocess(name="preprocess")(x)
+    inputs, x = arguments.begin(num_classes, class_names, input_shape, STRIDE)
     contexts = []
     for depth, filters in enumerate(ENCODER_FILTERS):
         if depth > 0:

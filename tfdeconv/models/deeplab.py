@@ -13,7 +13,7 @@ from typing import TypeAlias
 import keras
 from keras import layers
 
-from tfdeconv.layers import Crop, Enlarge, Preprocess
+from tfdeconv.layers import Crop, Enlarge
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, caffe_pool, conv_unit, scaled
 from tfdeconv.models.resnet import resnet
@@ -81,11 +81,9 @@ def DeepLabLargeFOV(
     Reference:
         `DeepLab-LargeFOV/test.prototxt` of the release, its average `pool5a` included.
     """
-    arguments.check_classes(num_classes, class_names)
-    arguments.check_input_shape(input_shape)
     network = _Vgg16(width, kernel_initializer, batch_norm, dropout)
-    inputs = keras.Input(input_shape, name="image")
-    x = network.encode(Preprocess(name="preprocess")(inputs))
+    inputs, x = arguments.begin(num_classes, class_names, input_shape)
+    x = network.encode(x)
     # Caffe counts the zeros around the map, Keras's own padding does not.
     x = layers.ZeroPadding2D(1, name="pool5a_pad")(x)
     x = layers.AveragePooling2D(3, 1, name="pool5a")(x)
@@ -127,12 +125,9 @@ def DeepLabASPP(
     Reference:
         Section 3.2 and figure 7 of arXiv 1606.00915.
     """
-    arguments.check_classes(num_classes, class_names)
-    arguments.check_input_shape(input_shape)
     if backbone not in BACKBONES:
         raise ValueError(f"`backbone` must be one of {BACKBONES}. Received: backbone={backbone!r}")
-    inputs = keras.Input(input_shape, name="image")
-    x = Preprocess(name="preprocess")(inputs)
+    inputs, x = arguments.begin(num_classes, class_names, input_shape)
     branches = []
     if backbone == "vgg16":
         network = _Vgg16(width, kernel_initializer, batch_norm, dropout)

@@ -10,7 +10,7 @@ import os
 import keras
 from keras import layers
 
-from tfdeconv.layers import Bilinear, Crop, Preprocess, Scores
+from tfdeconv.layers import Bilinear, Crop
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer
 from tfdeconv.models.vgg16 import vgg16
@@ -45,7 +45,7 @@ def FCN32s(
         num_classes, input_shape, width, class_names, kernel_initializer, dropout
     )
     x = _enlarge_to_image(x, inputs, factor=32, offset=19, name="upscore")
-    return _model(inputs, x, class_names, weights, name)
+    return arguments.finish(inputs, x, class_names, weights, name)
 
 
 def FCN16s(
@@ -72,7 +72,7 @@ def FCN16s(
     )
     x = _fuse(x, skips["pool4"], offset=5, enlarged="upscore2", skip="pool4")
     x = _enlarge_to_image(x, inputs, factor=16, offset=27, name="upscore16")
-    return _model(inputs, x, class_names, weights, name)
+    return arguments.finish(inputs, x, class_names, weights, name)
 
 
 def FCN8s(
@@ -129,7 +129,7 @@ def FCN8s(
     x = _fuse(x, skips["pool4"], offset=5, enlarged="upscore2", skip="pool4")
     x = _fuse(x, skips["pool3"], offset=9, enlarged="upscore_pool4", skip="pool3")
     x = _enlarge_to_image(x, inputs, factor=8, offset=31, name="upscore8")
-    return _model(inputs, x, class_names, weights, name)
+    return arguments.finish(inputs, x, class_names, weights, name)
 
 
 def _scored_features(
@@ -140,13 +140,7 @@ def _scored_features(
     kernel_initializer: Initializer,
     dropout: float,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, dict[str, keras.KerasTensor]]:
-    arguments.check_classes(num_classes, class_names)
-    if len(input_shape) != 3 or input_shape[2] != 3:
-        raise ValueError(
-            f"`input_shape` must be (height, width, 3), RGB. Received: input_shape={input_shape}"
-        )
-    inputs = keras.Input(input_shape, name="image")
-    x = Preprocess(name="preprocess")(inputs)
+    inputs, x = arguments.begin(num_classes, class_names, input_shape)
     features = vgg16(x, width, PADDING, dropout, kernel_initializer)
     scores = layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name="score_fr")
     return inputs, scores(features.fc7), {"pool4": features.pool4, "pool3": features.pool3}
@@ -181,16 +175,3 @@ def _enlarge(
         trainable=trainable,
         name=name,
     )(x)
-
-
-def _model(
-    inputs: keras.KerasTensor,
-    x: keras.KerasTensor,
-    class_names: tuple[str, ...] | None,
-    weights: Weights,
-    name: str,
-) -> keras.Model:
-    model = keras.Model(inputs, Scores(class_names, name="scores")(x), name=name)
-    if weights is not None:
-        arguments.load_weights(model, weights)
-    return model

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import keras
 from keras import layers
 
-from tfdeconv.layers import Enlarge, Preprocess, RequireSize
+from tfdeconv.layers import Enlarge
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, conv_unit, fresh, scaled
 
@@ -80,9 +80,9 @@ def FRRNA(
     Reference:
         `FRRNABuilder` and `FRRNBBuilder` of the release's `dltools/architectures.py`.
     """
-    arguments.check_classes(num_classes, class_names)
     network = _Network(width, kernel_initializer)
-    inputs, x = network.build(num_classes, input_shape, DOWN, UP)
+    inputs, x = arguments.begin(num_classes, class_names, input_shape, max(DOWN))
+    x = network.build(x, num_classes, DOWN, UP)
     return arguments.finish(inputs, x, class_names, weights, name)
 
 
@@ -105,9 +105,9 @@ def FRRNB(
     >>> FRRNB(num_classes=3, input_shape=(32, 64, 3), width=1 / 16).output_shape
     (None, 32, 64, 3)
     """
-    arguments.check_classes(num_classes, class_names)
     network = _Network(width, kernel_initializer)
-    inputs, x = network.build(num_classes, input_shape, DOWN_B, UP_B)
+    inputs, x = arguments.begin(num_classes, class_names, input_shape, max(DOWN_B))
+    x = network.build(x, num_classes, DOWN_B, UP_B)
     return arguments.finish(inputs, x, class_names, weights, name)
 
 
@@ -122,18 +122,13 @@ class _Network:
 
     def build(
         self,
+        x: Tensor,
         num_classes: int,
-        input_shape: InputShape,
         down: dict[int, tuple[int, int]],
         up: dict[int, tuple[int, int]],
-    ) -> tuple[Tensor, Tensor]:
-        """Returns the input and the scores."""
-        stride = max(down)
-        arguments.check_input_shape(input_shape, stride)
-        x = inputs = keras.Input(input_shape, name="image")
-        if None in input_shape:
-            x = RequireSize(stride, (stride, stride), name="require_size")(x)
-        x = self._convolve(Preprocess(name="preprocess")(x), self._filters, 5, "conv1")
+    ) -> Tensor:
+        """Returns the scores."""
+        x = self._convolve(x, self._filters, 5, "conv1")
         for index in range(1, RESIDUAL_UNITS + 1):
             x = self._residual_unit(x, f"ru{index}")
 
@@ -155,8 +150,7 @@ class _Network:
 
         for index in range(1, RESIDUAL_UNITS + 1):
             x = self._residual_unit(x, f"ru_up{index}")
-        x = conv_unit(x, num_classes, 1, "score", self._initializer, use_bias=True)
-        return inputs, x
+        return conv_unit(x, num_classes, 1, "score", self._initializer, use_bias=True)
 
     def _convolve(self, x: Tensor, filters: int, size: int, name: str, relu: bool = True) -> Tensor:
         relu_name = f"{name}_relu" if relu else None

@@ -12,7 +12,6 @@ from functools import partial
 import keras
 from keras import layers
 
-from tfdeconv.layers import Preprocess, RequireSize
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, fresh, normalised, scaled
 
@@ -69,15 +68,9 @@ def FusionNet(
     Reference:
         Section 3 and Table 1 of the paper.
     """
-    arguments.check_classes(num_classes, class_names)
-    arguments.check_input_shape(input_shape, STRIDE)
     step = partial(_step, width=width, kernel_initializer=kernel_initializer)
 
-    inputs = keras.Input(input_shape, name="image")
-    x = inputs
-    if None in input_shape:
-        x = RequireSize(STRIDE, (STRIDE, STRIDE), name="require_size")(x)
-    x = Preprocess(name="preprocess")(x)
+    inputs, x = arguments.begin(num_classes, class_names, input_shape, STRIDE)
     skips = []
     for level, filters in enumerate(FILTERS[:-1], start=1):
         x = step(x, f"down{level}", filters)

@@ -10,7 +10,7 @@ import os
 import keras
 from keras import layers
 
-from tfdeconv.layers import AdaptiveAveragePool, Crop, Enlarge, Preprocess, Scores, Stretch
+from tfdeconv.layers import AdaptiveAveragePool, Crop, Enlarge, Scores, Stretch
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, conv_unit, fresh, scaled
 from tfdeconv.models.resnet import check_depth, pspnet_resnet
@@ -76,12 +76,9 @@ def PSPNet(
     >>> PSPNet(num_classes=3, input_shape=(50, 70, 3), width=1 / 32, depth=50).output_shape
     (None, 50, 70, 3)
     """
-    arguments.check_classes(num_classes, class_names)
-    arguments.check_input_shape(input_shape)
     check_depth(depth)
 
-    inputs = keras.Input(input_shape, name="image")
-    x = Preprocess(name="preprocess")(inputs)
+    inputs, x = arguments.begin(num_classes, class_names, input_shape)
     features = pspnet_resnet(x, depth, width, kernel_initializer)
 
     def convolve(x: keras.KerasTensor, count: int, size: int, name: str) -> keras.KerasTensor:

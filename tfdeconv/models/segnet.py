@@ -10,7 +10,7 @@ import os
 import keras
 from keras import layers
 
-from tfdeconv.layers import MaxPoolWithArgmax, Preprocess, Unpool
+from tfdeconv.layers import MaxPoolWithArgmax, Unpool
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, fresh, normalised, scaled
 
@@ -67,8 +67,6 @@ def SegNet(
     Reference:
         Section 3 and Figure 2 of the paper; `segnet_train.prototxt` of its release.
     """
-    arguments.check_classes(num_classes, class_names)
-    arguments.check_input_shape(input_shape)
 
     def convolve(x: keras.KerasTensor, count: int, suffix: str) -> keras.KerasTensor:
         convolution = layers.Conv2D(
@@ -80,8 +78,7 @@ def SegNet(
         )
         return normalised(convolution, x, f"conv{suffix}_bn", f"relu{suffix}")
 
-    inputs = keras.Input(input_shape, name="image")
-    x = Preprocess(name="preprocess")(inputs)
+    inputs, x = arguments.begin(num_classes, class_names, input_shape)
     switches = []
     for stage, filters in enumerate(ENCODER_FILTERS, start=1):
         for index, count in enumerate(filters, start=1):

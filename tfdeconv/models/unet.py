@@ -11,7 +11,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from tfdeconv.layers import Crop, MirrorPad, Preprocess, RequireSize
+from tfdeconv.layers import Crop, MirrorPad
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, fresh, normalised, scaled
 
@@ -82,16 +82,16 @@ def UNet(
     Reference:
         Figure 1 of the paper; layer names of `phseg_v5-train.prototxt`.
     """
-    arguments.check_classes(num_classes, class_names)
     if padding not in ("same", "valid"):
         raise ValueError(f'`padding` must be "same" or "valid". Received: padding={padding!r}')
-    arguments.check_input_shape(input_shape, STRIDE if padding == "same" else 1)
 
     convolve = partial(
         _convolve, width=width, initializer=kernel_initializer, batch_norm=batch_norm
     )
-    inputs = keras.Input(input_shape, name="image")
-    x = _fitted(inputs, padding)
+    multiple = STRIDE if padding == "same" else 1
+    inputs, x = arguments.begin(num_classes, class_names, input_shape, multiple)
+    if padding == "valid":
+        x = MirrorPad(MARGIN, STRIDE, REMAINDER, name="mirror")(x)
     skips = []
     for level in range(len(FILTERS)):
         x = convolve(x, level, f"conv_d{level}a-b", f"d{level}b", padding=padding)
@@ -117,16 +117,6 @@ def UNet(
     if padding == "valid":
         x = Crop(0, name="crop_score")(x, inputs)
     return arguments.finish(inputs, x, class_names, weights, name)
-
-
-def _fitted(inputs: keras.KerasTensor, padding: str) -> keras.KerasTensor:
-    x = inputs
-    if padding == "same" and None in inputs.shape[1:]:
-        x = RequireSize(STRIDE, (STRIDE, STRIDE), name="require_size")(x)
-    x = Preprocess(name="preprocess")(x)
-    if padding == "valid":
-        x = MirrorPad(MARGIN, STRIDE, REMAINDER, name="mirror")(x)
-    return x
 
 
 def _convolve(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from tfdeconv.models.blocks import Initializer, fresh
+from tfdeconv.models.blocks import Initializer, fresh, scaled
 
 # Output channels of every convolution, stage 1 to 5: Table 1, column D.
 STAGE_FILTERS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -59,7 +59,7 @@ def vgg16(
         x: keras.KerasTensor, count: int, size: int, suffix: str, border: str, prefix: str = "conv"
     ) -> keras.KerasTensor:
         convolution = layers.Conv2D(
-            max(1, round(width * count)),
+            scaled(count, width),
             size,
             padding=border,
             kernel_initializer=fresh(kernel_initializer),
