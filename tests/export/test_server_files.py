@@ -63,7 +63,7 @@ def test_folders_of_any_name_are_mounted(tmp_path: Path, name: str) -> None:
 
 def test_export_writes_them(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tfdeconv.models.load_model", lambda path: path)
+    monkeypatch.setattr("tfdeconv.models.load_for_inference", lambda path: path)
     monkeypatch.setattr("tfdeconv.export.export_saved_model", lambda *_, **__: "served/1")
     assert main(["export", "runs/stage2", "served", "--server", "server"]) == 0
     assert sorted(path.name for path in Path("server").iterdir()) == sorted(server_files("x"))
