@@ -6,7 +6,13 @@ import pytest
 from tests.data.small import CLASSES, write_image, write_list
 from tfdeconv.data import pipeline
 from tfdeconv.data.voc import Split, read_split
-from tfdeconv.data.whole_images import LONGEST_SIDE, fill_outside, image_windows, seen_size
+from tfdeconv.data.whole_images import (
+    LONGEST_SIDE,
+    centred_windows,
+    fill_outside,
+    image_windows,
+    seen_size,
+)
 from tfdeconv.errors import UserError
 from tfdeconv.layers import Preprocess
 
@@ -61,6 +67,29 @@ def test_a_larger_image_is_covered_evenly(split_of) -> None:
 def test_windows_of_a_shrunken_image_are_larger(split_of) -> None:
     windows = image_windows(split_of((300, 1000)), side=400, margin=10)
     assert windows.box.tolist() == [[-250, -20, 550, 780], [-250, 220, 550, 1020]]
+
+
+def test_windows_about_objects_have_the_size_that_the_network_sees(tmp_path) -> None:
+    classes = np.zeros((20, 30), np.uint8)
+    classes[4:8, 10:20], classes[15:18, 0:1] = 2, 3
+    classes[0, 0] = 255
+    image = np.zeros((20, 30, 3), np.uint8)
+    write_image(tmp_path, "small", image, classes)
+    # Twice as large as networks see it; the objects are those of its instance map.
+    large = np.zeros((500, 1000), np.uint8)
+    large[100:200, 100:200] = 1
+    write_image(tmp_path, "large", np.zeros((500, 1000, 3), np.uint8), large, large)
+    write_image(tmp_path, "empty", image, np.zeros_like(classes))
+    write_list(tmp_path, "train", ["small", "large", "empty"])
+    (tmp_path / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+    split = read_split(tmp_path, "train")
+    windows = centred_windows(split, 10)
+    assert windows.box.tolist() == [[1, 10, 11, 20], [11, -5, 21, 5], [140, 140, 160, 160]]
+    assert windows.image.tolist() == [0, 0, 1] and windows.label.tolist() == [2, 3, 1]
+    assert not windows.object_id.any()
+    write_list(tmp_path, "train", ["empty"])
+    with pytest.raises(UserError, match="must have objects for windows about them"):
+        centred_windows(read_split(tmp_path, "train"), 10)
 
 
 @pytest.mark.parametrize("side", [1, 7, 16, 500])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.reference import fcn as reference
 from tfdeconv.errors import UserError
-from tfdeconv.models import FCN8s, FCN16s, FCN32s, build, class_names, load_model
+from tfdeconv.models import DeconvNet, FCN8s, FCN16s, FCN32s, build, class_names, load_model
 
 NETWORKS = {32: FCN32s, 16: FCN16s, 8: FCN8s}
 ENCODER = """
@@ -141,3 +141,13 @@ def test_classes_are_checked() -> None:
         FCN32s(1, width=1 / 64)
     with pytest.raises(ValueError, match="one name a class"):
         FCN16s(2, width=1 / 64, class_names=("ground",))
+
+
+def test_normalised_it_takes_all_of_deconvnets_encoder_but_the_maps_of_the_whole_window() -> None:
+    normalised = FCN8s(3, width=1 / 64, batch_norm=True)
+    source = {layer.name for layer in DeconvNet(3, (64, 64, 3), width=1 / 64).layers}
+    added = [layer.name for layer in normalised.layers if layer.name.startswith("bn")]
+    assert len(added) == 15 and set(added) <= source
+    for name in ("bn1_1", "bnfc7"):
+        convolution = normalised.get_layer(name).input._keras_history.operation
+        assert convolution.name == name.replace("bnfc", "fc").replace("bn", "conv")

@@ -41,7 +41,9 @@ def test_the_command_line_knows_what_can_be_trained() -> None:
     assert COMMAND_STAGES == STAGES
     assert {network_of(stage) for stage in STAGES} <= set(list_models())
     for stage in STAGES:
-        for name in ("small", "paper", "release"):
+        assert find_recipe("small", stage).steps > 0
+    for stage in STAGES[:5]:
+        for name in ("paper", "release"):
             assert find_recipe(name, stage).steps > 0
     for pair in (("small", "fcn4s"), ("large", "fcn8s")):
         with pytest.raises(UserError, match=r"A recipe must be one of .*fcn8s.*Received"):
@@ -107,8 +109,9 @@ def test_windows_of_training_have_room_for_the_random_crop(data) -> None:
     recipe = find_recipe("small", "fcn8s").with_changes(input_size=224)
     found = stage_data("fcn8s", data, None, recipe, seed=0)
     sides = found.windows.box[:, 2:] - found.windows.box[:, :2]
-    # As large as they are cut: nothing is resized, and all drawn pictures fit into one.
-    assert (sides == 250).all() and len(found.windows) == 4
+    # As large as they are cut: nothing is resized. There is one about each object, and as many of
+    # each class as of the most frequent one.
+    assert (sides == 250).all() and set(np.bincount(found.windows.label)) == {0, 4}
     images, labels = next(iter(found.validation))
     assert images.shape[1:] == (224, 224, 3) and labels.shape[1:] == (224, 224)
     first = next(iter(training_batches(found, recipe, 0, 0, 1)))

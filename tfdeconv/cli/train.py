@@ -1,28 +1,53 @@
-"""Train one of the two stages of DeconvNet, or an FCN, and write a run folder.
+"""Train one of the two stages of DeconvNet, or another network, and write a run folder.
 
 Stage 1 learns from single objects in the middle of their window, stage 2 from object proposals
-with everything that is in them (section 4.2 of the paper). FCN-8s, 16s and 32s learn from whole
-images, for the ensemble; they take the encoder of --init, a DeconvNet or a coarser FCN. DATA is a
-folder in PASCAL VOC layout; stage 1 needs its SegmentationObject folder. RUN/model.keras is the
-best model so far, RUN/log.csv and RUN/tensorboard the course of the training. Ctrl-C saves the
-state; the same command with --resume goes on.
+with everything that is in them (section 4.2 of the paper). All other networks learn from whole
+images; they take what layers they share with --init, such as the encoder of a DeconvNet:
+
+  fcn8s fcn16s fcn32s segnet unet deeplab_largefov deeplab_aspp deeplab_aspp_resnet101
+  pspnet50 pspnet101 frrn_a frrn_b fusionnet deep_contextual
+
+DATA is a folder in PASCAL VOC layout; stage 1 needs its SegmentationObject folder. RUN/model.keras
+is the best model so far, RUN/log.csv and RUN/tensorboard the course of the training. Ctrl-C saves
+the state; the same command with --resume goes on.
 
   tfdeconv train stage1 DATA --out runs/stage1
   tfdeconv propose DATA --out proposals.npz
   tfdeconv train stage2 DATA --out runs/stage2 --init runs/stage1 --proposals proposals.npz
   tfdeconv train fcn8s DATA --out runs/fcn8s --init runs/stage2
+  tfdeconv train unet DATA --out runs/unet
 """
 
 import argparse
+import difflib
 
-HELP = "train stage 1 (single objects), stage 2 (object proposals) or an FCN (whole images)"
+HELP = "train stage 1 (single objects), stage 2 (proposals) or another network (whole images)"
 # As in `tfdeconv.training.stages`, which would load Keras.
-STAGES = ("stage1", "stage2", "fcn8s", "fcn16s", "fcn32s")
+STAGES = (
+    "stage1",
+    "stage2",
+    "fcn8s",
+    "fcn16s",
+    "fcn32s",
+    "segnet",
+    "unet",
+    "deeplab_largefov",
+    "deeplab_aspp",
+    "deeplab_aspp_resnet101",
+    "pspnet50",
+    "pspnet101",
+    "frrn_a",
+    "frrn_b",
+    "fusionnet",
+    "deep_contextual",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `tfdeconv train`."""
-    parser.add_argument("stage", choices=STAGES, metavar="|".join(STAGES))
+    parser.add_argument(
+        "stage", type=_stage, metavar="NETWORK", help="stage1, stage2, or another network"
+    )
     parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
     parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
     parser.add_argument(
@@ -51,6 +76,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", default=None, help="go on with the run in --out"
     )
+
+
+def _stage(text: str) -> str:
+    if text in STAGES:
+        return text
+    near = difflib.get_close_matches(text, STAGES, n=1)
+    hint = f". Did you mean {near[0]}?" if near else ""
+    raise argparse.ArgumentTypeError(f"must be one of {', '.join(STAGES)}, not {text!r}{hint}")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -30,6 +30,7 @@ def FCN32s(
     class_names: tuple[str, ...] | None = None,
     kernel_initializer: Initializer = "he_normal",
     dropout: float = 0.5,
+    batch_norm: bool = False,
     name: str = "fcn32s",
 ) -> keras.Model:
     """Builds FCN-32s: the scores of `fc7`, one for 32x32 pixels, enlarged bilinearly.
@@ -42,7 +43,7 @@ def FCN32s(
     (None, 50, 70, 3)
     """
     inputs, x, _ = _scored_features(
-        num_classes, input_shape, width, class_names, kernel_initializer, dropout
+        num_classes, input_shape, width, class_names, kernel_initializer, dropout, batch_norm
     )
     x = _enlarge_to_image(x, inputs, factor=32, offset=19, name="upscore")
     return arguments.finish(inputs, x, class_names, weights, name)
@@ -56,6 +57,7 @@ def FCN16s(
     class_names: tuple[str, ...] | None = None,
     kernel_initializer: Initializer = "he_normal",
     dropout: float = 0.5,
+    batch_norm: bool = False,
     name: str = "fcn16s",
 ) -> keras.Model:
     """Builds FCN-16s: FCN-32s whose scores are refined by those of `pool4`.
@@ -68,7 +70,7 @@ def FCN16s(
     (None, 50, 70, 3)
     """
     inputs, x, skips = _scored_features(
-        num_classes, input_shape, width, class_names, kernel_initializer, dropout
+        num_classes, input_shape, width, class_names, kernel_initializer, dropout, batch_norm
     )
     x = _fuse(x, skips["pool4"], offset=5, enlarged="upscore2", skip="pool4")
     x = _enlarge_to_image(x, inputs, factor=16, offset=27, name="upscore16")
@@ -83,6 +85,7 @@ def FCN8s(
     class_names: tuple[str, ...] | None = None,
     kernel_initializer: Initializer = "he_normal",
     dropout: float = 0.5,
+    batch_norm: bool = False,
     name: str = "fcn8s",
 ) -> keras.Model:
     """Builds FCN-8s, the network that DeconvNet is compared and combined with.
@@ -105,6 +108,9 @@ def FCN8s(
         class_names: Names of the classes in the order of the labels; they are saved with the model.
         kernel_initializer: Keras initialiser of the kernels of VGG-16.
         dropout: Share of the outputs of `fc6` and `fc7` that training drops.
+        batch_norm: Whether to normalise between every convolution of VGG-16 and its ReLU, by layers
+            of DeconvNet's names. The paper does not; trained from scratch, the network learns
+            sooner with it.
         name: Name of the model.
 
     Returns:
@@ -124,7 +130,7 @@ def FCN8s(
     TensorShape([1, 37, 50, 3])
     """
     inputs, x, skips = _scored_features(
-        num_classes, input_shape, width, class_names, kernel_initializer, dropout
+        num_classes, input_shape, width, class_names, kernel_initializer, dropout, batch_norm
     )
     x = _fuse(x, skips["pool4"], offset=5, enlarged="upscore2", skip="pool4")
     x = _fuse(x, skips["pool3"], offset=9, enlarged="upscore_pool4", skip="pool3")
@@ -139,9 +145,10 @@ def _scored_features(
     class_names: tuple[str, ...] | None,
     kernel_initializer: Initializer,
     dropout: float,
+    batch_norm: bool,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, dict[str, keras.KerasTensor]]:
     inputs, x = arguments.begin(num_classes, class_names, input_shape)
-    features = vgg16(x, width, PADDING, dropout, kernel_initializer)
+    features = vgg16(x, width, PADDING, dropout, kernel_initializer, batch_norm)
     scores = layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name="score_fr")
     return inputs, scores(features.fc7), {"pool4": features.pool4, "pool3": features.pool3}
 

@@ -2,12 +2,14 @@
 
 import difflib
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from tfdeconv.errors import UserError
+from tfdeconv.models import frrn
 from tfdeconv.models.deconvnet import DeconvNet
 from tfdeconv.models.deep_contextual import DeepContextual
 from tfdeconv.models.deeplab import DeepLabASPP, DeepLabLargeFOV
@@ -18,6 +20,8 @@ from tfdeconv.models.pspnet import PSPNet
 from tfdeconv.models.segnet import SegNet
 from tfdeconv.models.unet import UNet
 
+# Channels of the first convolution of VGG-16, ResNet, U-Net and FusionNet.
+FIRST_FILTERS = 64
 _NETWORKS: dict[str, Callable[..., keras.Model]] = {
     "deconvnet": DeconvNet,
     "deep_contextual": DeepContextual,
@@ -75,3 +79,34 @@ def build(name: str, **kwargs: Any) -> keras.Model:
             f"A network must be one of {', '.join(list_models())}. Received: {name!r}.{hint}"
         )
     return _NETWORKS[name](**kwargs)
+
+
+def width_of(model: keras.Model) -> float | None:
+    """Returns the factor on the channels that a network was built with.
+
+    Args:
+        model: One that `build` gave, or any other whose first convolution is VGG-16's `conv1_1`.
+
+    Returns:
+        The factor, None for a network that this package does not know.
+
+    Example:
+
+    >>> width_of(build("unet", num_classes=2, width=1 / 8))
+    0.125
+    """
+    first = next((one for one in model.layers if isinstance(one, keras.layers.Conv2D)), None)
+    if first is None or (first.name != "conv1_1" and model.name not in _NETWORKS):
+        return None
+    return first.filters / (frrn.FILTERS if model.name in ("frrn_a", "frrn_b") else FIRST_FILTERS)
+
+
+def takes(name: str, argument: str) -> bool:
+    """Returns whether the network `name` has an argument, such as `batch_norm`.
+
+    Example:
+
+    >>> takes("unet", "batch_norm"), takes("frrn_a", "batch_norm")
+    (True, False)
+    """
+    return argument in inspect.signature(_NETWORKS[name]).parameters

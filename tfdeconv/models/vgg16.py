@@ -1,4 +1,4 @@
-"""VGG-16 as a fully convolutional encoder: without batch normalisation, as FCN takes it.
+"""VGG-16 as a fully convolutional encoder, as FCN takes it.
 
 Reference:
     Karen Simonyan, Andrew Zisserman. Very Deep Convolutional Networks for Large-Scale Image
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from tfdeconv.models.blocks import Initializer, fresh, scaled
+from tfdeconv.models.blocks import Initializer, fresh, normalised, scaled
 
 # Output channels of every convolution, stage 1 to 5: Table 1, column D.
 STAGE_FILTERS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -37,6 +37,7 @@ def vgg16(
     padding: int = 1,
     dropout: float = 0.5,
     kernel_initializer: Initializer = "he_normal",
+    batch_norm: bool = False,
 ) -> Features:
     """Applies VGG-16 up to its last hidden layer, with `fc6` and `fc7` as convolutions.
 
@@ -50,6 +51,7 @@ def vgg16(
             an image of any size.
         dropout: Share of the outputs of `fc6` and `fc7` that training drops.
         kernel_initializer: Keras initialiser of the kernels.
+        batch_norm: Whether to normalise between every convolution and its ReLU.
 
     Returns:
         The `Features`.
@@ -65,7 +67,8 @@ def vgg16(
             kernel_initializer=fresh(kernel_initializer),
             name=f"{prefix}{suffix}",
         )
-        return layers.ReLU(name=f"relu{suffix}")(convolution(x))
+        norm = f"bn{'fc' if prefix == 'fc' else ''}{suffix}" if batch_norm else None
+        return normalised(convolution, x, norm, f"relu{suffix}")
 
     x = layers.ZeroPadding2D(padding, name="padding")(x)
     pooled = []

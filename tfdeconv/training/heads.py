@@ -19,6 +19,7 @@ from keras import layers
 from tfdeconv.metrics import MeanIoU
 from tfdeconv.training.losses import CrossEntropy
 from tfdeconv.training.recipes import Recipe
+from tfdeconv.training.stages import NETWORK
 
 # What `unpool5` to `unpool1` receive.
 SUPERVISED = ("fc6-deconv-relu", "derelu5_3", "derelu4_3", "derelu3_3", "derelu2_2")
@@ -28,7 +29,8 @@ def with_heads(model: keras.Model) -> keras.Model:
     """Returns `model` with a head on every map that is unpooled.
 
     Args:
-        model: A DeconvNet; its layers are shared, not copied.
+        model: A DeconvNet; its layers are shared, not copied. Any other network stays as it is:
+            PSPNet and the Deep Contextual Network bring auxiliary classifiers of their own.
 
     Returns:
         A model of the same name whose outputs are the scores of `model` and, coarse to fine, those
@@ -41,6 +43,8 @@ def with_heads(model: keras.Model) -> keras.Model:
     >>> [output.shape[1] for output in deep.outputs]
     [64, 2, 4, 8, 16, 32]
     """
+    if model.name != NETWORK:
+        return model
     classes = model.output.shape[-1]
     heads = [
         layers.Conv2D(classes, 1, dtype="float32", name=f"head-{name}")(

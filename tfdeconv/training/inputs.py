@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfdeconv import boxes
 from tfdeconv.data import pipeline, voc, windows
-from tfdeconv.data.whole_images import fill_outside, image_windows
+from tfdeconv.data.whole_images import centred_windows, fill_outside, image_windows
 from tfdeconv.errors import UserError
 from tfdeconv.training.recipes import Recipe
 from tfdeconv.training.stages import OBJECT_STAGES
@@ -116,6 +116,9 @@ def _windows(
     # What is cut at random to the input size must be as much larger as the pipeline makes it, or
     # objects would have another size in training than in the images of inference.
     side = recipe.input_size
-    if not validating:
-        side = round(pipeline.WINDOW_PER_INPUT * recipe.input_size)
+    if validating:
+        return image_windows(split, side)
+    side = round(pipeline.WINDOW_PER_INPUT * recipe.input_size)
+    if recipe.about_objects and (split.root / "SegmentationObject").is_dir():
+        return centred_windows(split, side)
     return image_windows(split, side, margin=(side - recipe.input_size) // 2)

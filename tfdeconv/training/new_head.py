@@ -45,9 +45,7 @@ def replace_head(
     ((None, None, None, 3), ('score_fr', 'upscore'))
     """
     check_classes(num_classes, class_names)
-    head = set[str]()
-    for output in model.outputs:
-        head.update(_head(output))
+    head = head_layers(model)
     config = copy.deepcopy(model.get_config())
     for layer in config["layers"]:
         options = layer["config"]
@@ -66,6 +64,15 @@ def replace_head(
         loaded=tuple(name for name in with_weights if name not in head),
         kept=tuple(name for name in with_weights if name in head),
     )
+
+
+def head_layers(model: keras.Model) -> set[str]:
+    """Returns the names of the layers that `replace_head` would begin anew.
+
+    Raises:
+        UserError: when the scores come from no convolution.
+    """
+    return {name for output in model.outputs for name in _head(output)}
 
 
 def _head(tensor: Any) -> Iterator[str]:

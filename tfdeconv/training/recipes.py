@@ -56,8 +56,12 @@ class Recipe:
         first_shift: the shift that batch normalisation starts with in a new network.
         momentum: that of "sgd".
         fc6_kernel: side of the kernel of `fc6`; None for the whole last map, as in the paper.
-        head_weight: weight of the losses half way (`tfdeconv.training.heads`); 0 for none.
+        head_weight: weight of the losses half way (`tfdeconv.training.heads`) or of a network's
+            own auxiliary classifiers; 0 for none.
         normalise_loss: whether the loss is the mean over the pixels of a batch, or their sum.
+        batch_norm: whether networks whose paper had no batch normalisation get it.
+        about_objects: whether networks that see whole images learn from windows about the objects,
+            where a data set has instance maps, or from windows that cover the images.
     """
 
     input_size: int
@@ -79,6 +83,8 @@ class Recipe:
     fc6_kernel: int | None = None
     head_weight: float = 0.0
     normalise_loss: bool = True
+    batch_norm: bool = False
+    about_objects: bool = False
 
     def with_changes(self, **changes: Any) -> "Recipe":
         """Returns a copy with what is not None changed; all else that counts steps follows."""

@@ -39,17 +39,25 @@ class RunFolder:
         """Whether a training has begun here."""
         return (self.path / "run.json").is_file()
 
-    def begin(self, settings: dict[str, Any]) -> None:
-        """Notes what was asked for.
+    def require_new(self) -> None:
+        """Refuses a folder that holds a run already.
 
         Raises:
-            UserError: when the folder holds a run already or cannot be written.
+            UserError: when it does.
         """
         if self.exists:
             raise UserError(
                 f"`{self.path}` must be a new folder. Received: a folder that holds a run. Go on "
                 "with it by --resume, or choose another folder."
             )
+
+    def begin(self, settings: dict[str, Any]) -> None:
+        """Notes what was asked for.
+
+        Raises:
+            UserError: when the folder holds a run already or cannot be written.
+        """
+        self.require_new()
         files.ensure_writable_folder(self.path)
         files.write_json(self.path / "run.json", settings)
 

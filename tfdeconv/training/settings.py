@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.errors import UserError
+from tfdeconv.models.registry import width_of
 from tfdeconv.training.recipes import Recipe
 from tfdeconv.training.stages import OBJECT_STAGES, network_of
 from tfdeconv.version import __version__
@@ -22,14 +23,14 @@ def fitted(stage: str, recipe: Recipe, model: keras.Model, changes: dict[str, An
     Raises:
         UserError: when `changes` asks for another size or width, or the model is of another kind.
     """
-    first = next((layer for layer in model.layers if layer.name == "conv1_1"), None)
-    if first is None:
+    width = width_of(model)
+    if width is None:
         raise UserError(
-            "The model to start from must have an encoder like VGG-16. Received: "
-            f"{model.name}, without a layer `conv1_1`. Start from a model of this package."
+            "The model to start from must be a network of this package or have an encoder like "
+            f"VGG-16. Received: {model.name}, whose first convolution is not `conv1_1`."
         )
     # The network comes with its own size and width; asking for others is a mistake worth telling.
-    found = {"width": first.filters / 64}
+    found: dict[str, Any] = {"width": width}
     if stage in OBJECT_STAGES:
         found["input_size"] = model.input_shape[1]
     for name, value in found.items():

@@ -1,13 +1,17 @@
-"""What can be trained, by name: the two stages of DeconvNet, and FCN over whole images.
+"""What can be trained, by name: the two stages of DeconvNet, and its neighbours over whole images.
 
-FCN's numbers are those of its release, for each network on its own: FCN-32s starts from a VGG-16
-that was trained on ImageNet, FCN-16s from FCN-32s, FCN-8s from FCN-16s (`--init`), each with a
-learning rate a hundredth of the one before, too small a one for random weights. The small recipe
-learns from those, too, and in the same 800 steps much more from the encoder of a trained DeconvNet:
-mean IoU 0.54 on drawn pictures, and 0.37 from one that has only learnt to classify (three seeds).
+The small recipes train each network narrow, from scratch, in about five minutes of one core, with
+batch normalisation where its paper had none; training/COMPARISON.md has what they reach. They learn
+from the encoder of a trained DeconvNet, too (`--init`).
+
+FCN's paper recipes have the numbers of its release, for each network on its own: FCN-32s starts
+from a VGG-16 that was trained on ImageNet, FCN-16s from FCN-32s, FCN-8s from FCN-16s, each with a
+learning rate a hundredth of the one before, too small a one for random weights. The others have no
+paper recipe here.
 """
 
 import dataclasses
+import difflib
 
 from tfdeconv.errors import UserError
 from tfdeconv.training import recipes
@@ -34,8 +38,8 @@ _PAPER_FCN32S = Recipe(
     momentum=0.99,  # solver
     normalise_loss=False,  # net.py: loss_param normalize
 )
-_SMALL_FCN = Recipe(
-    input_size=200,
+_SMALL = Recipe(
+    input_size=192,
     width=0.125,
     deconv_deviation=None,
     encoder_steps=0,
@@ -44,13 +48,30 @@ _SMALL_FCN = Recipe(
     batch_size=4,
     accumulate=1,
     optimizer="adam",
-    learning_rate=1e-3,
+    learning_rate=3e-3,
     drops=(),
     weight_decay=1e-4,
     validate_every=200,
+    head_weight=0.4,  # PSPNet's, section 3.3 of its paper
+    batch_norm=True,
+    about_objects=True,
 )
+_SMALL_FCN = dataclasses.replace(_SMALL, input_size=200)
 WHOLE_IMAGE_RECIPES = {
-    "small": dict.fromkeys(("fcn8s", "fcn16s", "fcn32s"), _SMALL_FCN),
+    "small": {
+        **dict.fromkeys(("fcn8s", "fcn16s", "fcn32s"), _SMALL_FCN),
+        "segnet": _SMALL,
+        "unet": _SMALL,
+        "deeplab_largefov": _SMALL,
+        "deeplab_aspp": _SMALL,
+        "deeplab_aspp_resnet101": _SMALL,
+        "pspnet50": _SMALL,
+        "pspnet101": _SMALL,
+        "frrn_a": _SMALL,
+        "frrn_b": _SMALL,
+        "fusionnet": _SMALL,
+        "deep_contextual": _SMALL,
+    },
     "paper": {
         "fcn8s": dataclasses.replace(_PAPER_FCN32S, learning_rate=1e-14),  # voc-fcn8s/solver
         "fcn16s": dataclasses.replace(_PAPER_FCN32S, learning_rate=1e-12),  # voc-fcn16s/solver
@@ -76,10 +97,10 @@ def find_recipe(name: str, stage: str) -> Recipe:
 
     Args:
         name: "small", "paper" or "release"; FCN's release is its paper's.
-        stage: "stage1", "stage2", "fcn8s", "fcn16s" or "fcn32s".
+        stage: one of `STAGES`.
 
     Raises:
-        UserError: for an unknown recipe or stage.
+        UserError: for an unknown recipe or stage, or a network without a paper recipe.
 
     Example:
 
@@ -87,10 +108,18 @@ def find_recipe(name: str, stage: str) -> Recipe:
     1e-12
     """
     if stage not in STAGES or name not in recipes.RECIPES:
+        near = difflib.get_close_matches(stage, STAGES, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near and near[0] != stage else ""
         raise UserError(
             f"A recipe must be one of {', '.join(recipes.RECIPES)}, and what to train one of "
-            f"{', '.join(STAGES)}. Received: recipe {name!r}, stage {stage!r}"
+            f"{', '.join(STAGES)}. Received: recipe {name!r}, stage {stage!r}{hint}"
         )
     if stage in OBJECT_STAGES:
         return recipes.find_recipe(name, stage)
-    return WHOLE_IMAGE_RECIPES["paper" if name == "release" else name][stage]
+    known = WHOLE_IMAGE_RECIPES["paper" if name == "release" else name]
+    if stage not in known:
+        raise UserError(
+            f"The recipe {name!r} must be asked for one of {', '.join((*OBJECT_STAGES, *known))}. "
+            f"Received: {stage!r}, which has the recipe 'small' alone."
+        )
+    return known[stage]

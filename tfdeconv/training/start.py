@@ -7,7 +7,9 @@ from typing import Any
 import keras
 
 from tfdeconv.errors import UserError
+from tfdeconv.layers import RequireSize
 from tfdeconv.models import build, class_names, load_model
+from tfdeconv.models.registry import takes
 from tfdeconv.training.recipes import Recipe
 from tfdeconv.training.stages import NETWORK
 from tfdeconv.training.transfer import copy_weights
@@ -32,19 +34,14 @@ def starting_model(
 
     Returns:
         The model; its optimizer is always fresh, as in the release.
+
+    Raises:
+        UserError: when the network cannot take windows of the recipe's size, or has no layer in
+            common with `init`.
     """
     if init is not None and network == NETWORK:
         return _with_policy(init, policy)
-    options: dict[str, Any] = {}
-    if network == NETWORK:
-        deviation = recipe.deconv_deviation
-        gaussian = None if deviation is None else keras.initializers.RandomNormal(stddev=deviation)
-        size = (recipe.input_size, recipe.input_size, 3)
-        options = {
-            "input_shape": size,
-            "deconv_initializer": gaussian,
-            "fc6_kernel": recipe.fc6_kernel,
-        }
+    options = _of_deconvnet(recipe) if network == NETWORK else _of_whole_images(recipe, network)
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(policy)
     try:
@@ -56,9 +53,35 @@ def starting_model(
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.beta.assign(keras.ops.full_like(layer.beta, recipe.first_shift))
+    _check_size(model, recipe.input_size)
     if init is not None:
         copy_weights(init, model)
     return model
+
+
+def _check_size(model: keras.Model, size: int) -> None:
+    for layer in model.layers:
+        if isinstance(layer, RequireSize) and (size % layer.multiple or size < max(layer.minimum)):
+            nearest = max(round(size / layer.multiple) * layer.multiple, *layer.minimum)
+            raise UserError(
+                f"`input_size` must be a multiple of {layer.multiple} for {model.name}, at least "
+                f"{max(layer.minimum)}. Received: input_size={size}. The nearest is {nearest}."
+            )
+
+
+def _of_deconvnet(recipe: Recipe) -> dict[str, Any]:
+    deviation = recipe.deconv_deviation
+    gaussian = None if deviation is None else keras.initializers.RandomNormal(stddev=deviation)
+    return {
+        "input_shape": (recipe.input_size, recipe.input_size, 3),
+        "deconv_initializer": gaussian,
+        "fc6_kernel": recipe.fc6_kernel,
+    }
+
+
+def _of_whole_images(recipe: Recipe, network: str) -> dict[str, Any]:
+    wanted = {"batch_norm": recipe.batch_norm, "auxiliary": recipe.head_weight > 0}
+    return {name: value for name, value in wanted.items() if takes(network, name)}
 
 
 def load_init(

@@ -34,22 +34,22 @@ def train(
     resume: bool = False,
     **changes: Any,
 ) -> RunFolder:
-    """Trains one stage of DeconvNet, or an FCN, and writes a run folder.
+    """Trains one stage of DeconvNet, or another network, and writes a run folder.
 
     Section 4.2 of the paper: the first stage learns from single objects in the middle of their
-    window, the second one from object proposals with all that is in them, starting from the first.
-    FCN learns from whole images (`tfdeconv.data.whole_images`).
+    window, the second from object proposals with all that is in them. All other networks learn from
+    whole images (`tfdeconv.data.whole_images`).
 
     Args:
-        stage: "stage1", "stage2", "fcn8s", "fcn16s" or "fcn32s".
+        stage: "stage1", "stage2", or another network: one of `tfdeconv.training.stages.STAGES`.
         data: Folder in PASCAL VOC layout with the splits `train` and, if possible, `val`.
         out: The run folder. It must be new unless `resume` is set.
-        init: Run folder or `.keras` file to start from; stage 2 starts from stage 1, an FCN from a
-            coarser one, a VGG-16 or a DeconvNet, by the names and shapes of layers. "imagenet" or a
-            .caffemodel: weights of VGG-16 or of the network itself (`training.pretrained`).
+        init: Run folder or `.keras` file to start from; stage 2 starts from stage 1, other networks
+            from one that shares layers with them by name and shape, such as FCN-16s with FCN-32s or
+            SegNet with DeconvNet. "imagenet" or a .caffemodel: weights of VGG-16 or of the network.
         proposals: File written by `tfdeconv propose`, needed by stage 2.
         recipe: "small" (a narrow network, minutes on a CPU), "paper" (its numbers) or "release"
-            (what its code did; `tfdeconv.training.recipes` tells the difference).
+            (what its code did; `tfdeconv.training.recipes`); most networks have the first alone.
         seed: Decides the weights, the order of the windows and their augmentation.
         mixed_precision: Whether to compute in half precision.
         resume: Whether to go on with the run in `out`, after Ctrl-C or a kill. On one machine's CPU
@@ -81,8 +81,10 @@ def train(
     if resume:
         run.check_same(settings)
     else:
-        run.begin({**settings, "versions": versions()})
+        run.require_new()
     model, state = _begin_or_go_on(run, resume, chosen, settings, first)
+    if not resume:
+        run.begin({**settings, "versions": versions()})
     if state["step"] < chosen.batches:
         stage_inputs = stage_data(stage, data, proposals, chosen, seed)
         # With a single class of objects there is nothing to classify.

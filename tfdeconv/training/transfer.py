@@ -4,10 +4,9 @@ import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.models import class_names
+from tfdeconv.training.new_head import head_layers
 from tfdeconv.weights.folding import fold_batch_norm
 
-# Layers whose channels are classes: for other classes they begin anew.
-_OF_CLASSES = ("score", "upscore")
 # What `fc7` knows is how to read `fc6`, whose kernel differs where inputs do.
 _READS = {"fc7": "fc6"}
 
@@ -41,13 +40,13 @@ def copy_weights(source: keras.Model, target: keras.Model) -> tuple[str, ...]:
         source = fold_batch_norm(source)
     names = [class_names(network) for network in (source, target)]
     same_classes = names[0] is None or names[0] == names[1]
+    anew = set() if same_classes else head_layers(target)
     trained = {layer.name: layer.get_weights() for layer in source.layers}
     filled: list[str] = []
     for layer in target.layers:
         weights = trained.get(layer.name, [])
         shapes = [value.shape for value in layer.get_weights()]
-        wanted = same_classes or not layer.name.startswith(_OF_CLASSES)
-        wanted = wanted and _READS.get(layer.name, "") in ("", *filled)
+        wanted = layer.name not in anew and _READS.get(layer.name, "") in ("", *filled)
         if shapes and wanted and shapes == [value.shape for value in weights]:
             layer.set_weights(weights)
             filled.append(layer.name)
