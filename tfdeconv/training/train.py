@@ -110,10 +110,9 @@ def _begin_or_go_on(
         return load_model(run.last, compile=True), run.load_state()
     keras.utils.set_random_seed(settings["seed"])
     policy = start.mixed_policy() if settings["mixed_precision"] else "float32"
-    names = settings["class_names"]
-    model = start.starting_model(recipe, names, init, policy, settings["network"])
-    if recipe.head_weight:
-        model = heads.with_heads(model)
+    names, network = settings["class_names"], settings["network"]
+    model = start.starting_model(recipe, names, init, policy, network)
+    model = heads.with_heads(model) if recipe.head_weight else model
     model.compile(optimizer=recipe.build_optimizer(), **heads.objectives(model, recipe))
     return model, {"step": 0, "best": -1.0, "history": []}
 

@@ -1,10 +1,11 @@
-"""Weights from elsewhere: Caffe's files, ImageNet's VGG-16, and batch normalisation folded away."""
+"""Weights from elsewhere: of Caffe, ImageNet, a copied SegNet; batch normalisation folded away."""
 
 from tfdeconv.weights.blob import Blob
 from tfdeconv.weights.caffe import read_caffemodel
 from tfdeconv.weights.folding import fold_batch_norm, is_plain
 from tfdeconv.weights.imagenet import load_encoder
 from tfdeconv.weights.mapping import Report, load_caffemodel
+from tfdeconv.weights.segnet_h5 import load_segnet_h5
 
 __all__ = [
     "Blob",
@@ -13,5 +14,6 @@ __all__ = [
     "is_plain",
     "load_caffemodel",
     "load_encoder",
+    "load_segnet_h5",
     "read_caffemodel",
 ]
