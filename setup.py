@@ -11,7 +11,7 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfdeconv/version.py").read
 EXTRAS = {
     "crf": ["pydensecrf2"],
     "serving": ["grpcio"],
-    "hub": ["keras-hub"],
+    "hub": ["keras-hub>=0.32"],
     "onnx": ["tf2onnx", "onnx", "onnxruntime"],
     "litert": ["ai-edge-litert"],
 }

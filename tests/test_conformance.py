@@ -27,7 +27,15 @@ from tests.goldens import (
 )
 from tests.helpers import run_python
 from tfdeconv import layers, models
+from tfdeconv.export import export_saved_model
 from tfdeconv.export.fresh_process import run_all_in_fresh_process
+from tfdeconv.export.samples import sample_photograph
+from tfdeconv.images import decode_labels, encode_png
+from tfdeconv.inference.segmenter import Segmenter
+
+# What takes images of every size is served whole images.
+WHOLE_IMAGE_NETWORKS = sorted(set(NETWORKS) - {"deconvnet"})
+PHOTOGRAPHS = [sample_photograph(*size) for size in ((1, 1), (37, 50), (21, 530))]
 
 
 class Results(NamedTuple):
@@ -113,6 +121,34 @@ def test_exported_it_gives_the_same_without_python(results: Results, name: str) 
     assert expected
     for key, value in expected.items():
         np.testing.assert_allclose(results.exported[key], value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def segmented(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, np.ndarray]]:
+    """By network: what `Segmenter` says of photographs, and what the exported folder does."""
+    folder, expected, jobs = tmp_path_factory.mktemp("served"), {}, []
+    for name in WHOLE_IMAGE_NETWORKS:
+        model = shake_weights(GOLDENS[name].build())
+        segmenter = Segmenter(model)
+        expected[name] = [segmenter.segment(image) for image in PHOTOGRAPHS]
+        files = np.array([encode_png(image) for image in PHOTOGRAPHS], object)
+        exported = export_saved_model(model, folder / name)
+        jobs.append((exported, {f"{name}/segment_bytes/images_bytes": files}))
+    answers, log = run_all_in_fresh_process(jobs, warm_up=True)
+    assert log == ()
+    return {
+        name: (expected[name], answer[f"{name}/segment_bytes/labels_png_bytes"])
+        for name, answer in zip(expected, answers, strict=True)
+    }
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("name", WHOLE_IMAGE_NETWORKS)
+def test_whole_images_get_the_labels_of_the_segmenter_without_python(
+    segmented: dict[str, Any], name: str
+) -> None:
+    for expected, png in zip(*segmented[name], strict=True):
+        np.testing.assert_array_equal(decode_labels(png), expected)
 
 
 def test_losses_and_metrics_measure_the_same_in_a_fresh_process(results: Results) -> None:

@@ -41,7 +41,7 @@ def measure() -> list[Figure]:
         segmenter.segment(read_image(path))
         middle = time.perf_counter()
         for _ in range(4):
-            segmenter._run(crops)
+            segmenter._view.run(crops)
         whole.append(middle - start)
         network.append((time.perf_counter() - middle) / 4 / len(crops) * BOXES)
     figures = [

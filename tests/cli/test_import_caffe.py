@@ -1,6 +1,7 @@
 """The command `import-caffe`: a file of Caffe goes in, a Keras model that opens comes out."""
 
 import argparse
+import sys
 
 import numpy as np
 import pytest
@@ -110,6 +111,38 @@ def test_mistakes(tmp_path, capsys):
     for words in (["--network", "alexnet"], ["--network", "vgg16", "--num-classes", "1"]):
         with pytest.raises(SystemExit, match="2"):
             parse("x", "--out", "x.keras", *words)
+
+
+def test_a_preset_opens_in_keras_hub_and_here(tmp_path, capsys):
+    keras_hub = pytest.importorskip("keras_hub", reason="keras-hub is not installed")
+    blobs = networks.deconvnet(1 / 32, 21, kernel=2)
+    (tmp_path / "net.caffemodel").write_bytes(encode(blobs.items()))
+    words = [tmp_path / "net.caffemodel", "--network", "deconvnet", "--preset", tmp_path / "preset"]
+    for _ in range(2):  # a preset may be written over
+        import_caffe.run(parse(*words))
+        assert f"{tmp_path / 'preset'}: deconvnet, 59 layers" in capsys.readouterr().out
+    task = keras_hub.models.ImageSegmenter.from_preset(str(tmp_path / "preset"))
+    assert type(task).__name__ == "DeconvNetImageSegmenter" and task.class_names == VOC_CLASSES
+    assert task.preprocessor.image_size == (64, 64)
+    model = load_model(tmp_path / "preset")
+    expected = Network(blobs).deconvnet(IMAGES)
+    for scores in (model(IMAGES), task.predict(IMAGES, verbose=0)):
+        assert np.abs(scores - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_a_preset_needs_keras_hub_and_a_place_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "notes.txt").write_text("mine")
+    for place in (tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(UserError, match="must be a new directory, or one that holds a preset"):
+            import_caffe.run(parse("x.caffemodel", "--network", "deconvnet", "--preset", place))
+    monkeypatch.delitem(sys.modules, "tfdeconv.hub", raising=False)
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    with pytest.raises(UserError, match=r'needs keras-hub.*`pip install "tfdeconv\[hub\]"`'):
+        import_caffe.run(parse("x.caffemodel", "--network", "fcn8s", "--preset", tmp_path / "new"))
+    with pytest.raises(UserError, match="`--preset` must be left out with vgg16"):
+        import_caffe.run(parse("x.caffemodel", "--network", "vgg16", "--preset", tmp_path / "new"))
+    with pytest.raises(SystemExit, match="2"):
+        parse("x", "--network", "fcn8s", "--preset", tmp_path / "new", "--out", "x.keras")
 
 
 def test_the_help_tells_the_licence():

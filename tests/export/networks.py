@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdeconv.layers import RequireSize, Scores
 from tfdeconv.models import DeconvNet, build
 
 CLASSES = ("ground", "tree", "sky")
@@ -15,6 +16,23 @@ def plain_network() -> keras.Model:
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = keras.layers.Conv2D(5, 3, strides=2, padding="same")(x)
     return keras.Model(inputs, x, name="plain")
+
+
+def open_network() -> keras.Model:
+    """A network for images of every size, whose scores are half as large as its input."""
+    keras.utils.set_random_seed(4)
+    inputs = keras.Input((None, None, 3))
+    x = RequireSize(8, (16, 8))(inputs)
+    x = keras.layers.Conv2D(8, 5, strides=4, padding="same")(keras.layers.Rescaling(1 / 64, -2)(x))
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Conv2D(3, 3, padding="same")(keras.layers.UpSampling2D(2)(x))
+    model = keras.Model(inputs, Scores(CLASSES)(x), name="open")
+    generator = np.random.default_rng(4)
+    weights = model.get_weights()
+    # Statistics of batch normalisation that matter, and biases.
+    model.set_weights([np.abs(generator.normal(w, 0.3)) if w.ndim == 1 else w for w in weights])
+    balance(model, model.layers[-2], 24)
+    return model
 
 
 def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -34,12 +52,15 @@ def lively_network(class_names: tuple[str, ...] | None = None, size: int = 32) -
         elif weights:
             deviation = 1.2 * np.sqrt(2 / np.prod(weights[0].shape[:3]))
             layer.set_weights([generator.normal(0, deviation, weights[0].shape), *weights[1:]])
-    # No class wins everywhere.
+    balance(model, model.get_layer("seg-score-voc"), size)
+    return model
+
+
+def balance(model: keras.Model, last: keras.layers.Layer, size: int) -> None:
+    """Makes the scores of the last layer of one size, so that no class wins everywhere."""
     scores = model.predict_on_batch(np.stack([photograph(size, size, seed) for seed in range(8)]))
-    last = model.get_layer("seg-score-voc")
     kernel, bias = last.get_weights()
     last.set_weights([kernel / scores.std(), (bias - scores.mean((0, 1, 2))) / scores.std()])
-    return model
 
 
 def untrained_network(name: str, size: int = 64) -> keras.Model:

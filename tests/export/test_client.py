@@ -50,6 +50,22 @@ def test_what_is_asked_and_what_comes_back(scripted) -> None:
     }
 
 
+def test_a_network_without_boxes_is_asked_for_whole_images(scripted) -> None:
+    # As servers say it over REST.
+    reason = 'Serving signature name: "segment_bytes_with_boxes" not found in signature def'
+    server = scripted((400, {"error": reason}), GOOD)
+    found = Client(server.url).segment(b"", [[1, 2, 3, 4]])
+    np.testing.assert_array_equal(found.labels, LABELS)
+    asked = [(body["signature_name"], sorted(body["inputs"])) for _, body in server.asked]
+    assert asked == [
+        ("segment_bytes_with_boxes", ["boxes", "counts", "images_bytes"]),
+        ("segment_bytes", ["images_bytes"]),
+    ]
+    server = scripted((400, {"error": reason.replace("_with_boxes", "")}))
+    with pytest.raises(UserError, match='"segment_bytes" not found'):
+        Client(server.url).segment(b"", [[1, 2, 3, 4]])
+
+
 def test_boxes_are_bounded_and_may_be_none_at_all(scripted) -> None:
     server = scripted(GOOD)
     Client(server.url).segment(b"", np.ones((1200, 4)))

@@ -6,7 +6,13 @@ import pytest
 
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
-from tfdeconv.export import Verification, export_saved_model, verification, verify
+from tfdeconv.export import (
+    Verification,
+    export_saved_model,
+    read_metadata,
+    verification,
+    verify,
+)
 from tfdeconv.export.c_api.signature_defs import read_saved_model
 from tfdeconv.export.fresh_process import run_in_fresh_process
 from tfdeconv.export.samples import sample_requests
@@ -30,7 +36,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="module")
 def answered(exported):
     """What the process says of the folder, once for all tests."""
-    return run_in_fresh_process(exported, sample_requests(16), warm_up=True)
+    return run_in_fresh_process(exported, sample_requests(read_metadata(exported)), warm_up=True)
 
 
 @pytest.fixture
@@ -122,8 +128,8 @@ def test_not_a_number_is_no_agreement() -> None:
     assert str(good).endswith("6 warm-up requests ran")
 
 
-def test_samples_ask_for_odd_sizes() -> None:
-    requests = sample_requests(32)
+def test_samples_ask_for_odd_sizes(exported) -> None:
+    requests = sample_requests(read_metadata(exported)._replace(input_size=32))
     assert requests["0/regions/crops"].shape == (3, 32, 32, 3)
     assert requests["0/segment/images"].shape == (2, 40, 49, 3)
     assert requests["0/segment/counts"].tolist() == [3, 0]

@@ -48,3 +48,8 @@ def painted(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     labels[height // 6 : height // 2, width // 8 : width // 2] = 1
     labels[height // 3 : -height // 6, 2 * width // 3 : -width // 8] = 2
     return COLOURS[labels], labels
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """An image of random colours, which no network knows."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)

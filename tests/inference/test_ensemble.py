@@ -70,14 +70,6 @@ def test_another_mode_is_refused() -> None:
         combine(np.zeros((1, 2)), np.zeros((1, 2)), "sum")
 
 
-@pytest.mark.parametrize("mode", ensemble.MODES)
-def test_maps_are_combined_in_strips(mode: str, monkeypatch) -> None:
-    a, b = np.random.default_rng(1).normal(0, 2, (2, 7, 5, 3)).astype(np.float32)
-    monkeypatch.setattr(ensemble, "_SCORES_IN_STRIP", 31)
-    found = ensemble.combine_maps(a, b, mode)
-    np.testing.assert_allclose(found, combine(a, b, mode), rtol=1e-5)
-
-
 def shifted(model: keras.Model, bias: list[float]) -> keras.Model:
     """The same network with another bias: one that prefers other classes."""
     again = keras.models.clone_model(model)

@@ -7,8 +7,10 @@ import tensorflow as tf
 
 from tests.inference.networks import COLOURS, CountsTraces, open_network, painted
 from tests.reference import aggregation as reference
+from tfdeconv.data.whole_images import MEAN_COLOUR
 from tfdeconv.errors import UserError
 from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.inference.whole_image import _resize_and_fill
 from tfdeconv.layers import RequireSize
 from tfdeconv.models import FCN8s
 
@@ -52,7 +54,7 @@ def test_a_larger_image_is_shrunk_and_its_scores_enlarged(size: tuple[int, int])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (13, 25), (48, 24), (600, 300)])
-def test_multiples_are_reached_with_black(size: tuple[int, int]) -> None:
+def test_multiples_are_reached_with_the_mean_colour(size: tuple[int, int]) -> None:
     image, labels = painted(*size)
     segmenter = Segmenter(open_network(multiple=24))
     if max(size) <= 500:
@@ -66,7 +68,7 @@ def test_coarser_scores_are_enlarged_over_the_image_and_what_was_added() -> None
     x = RequireSize(8, (8, 8))(inputs)
     network = keras.Model(inputs, keras.layers.AveragePooling2D(4)(open_network()(x)))
     image, _ = painted(21, 14)
-    padded = np.zeros((1, 24, 16, 3), np.uint8)
+    padded = np.full((1, 24, 16, 3), MEAN_COLOUR, np.uint8)
     padded[0, :21, :14] = image
     scores = network.predict(padded, verbose=0)
     expected = reference.aggregate(scores, np.array([[0, 0, 24, 16]]), 21, 14, "max")
@@ -80,7 +82,7 @@ def test_one_trace_for_all_sizes() -> None:
     for size in ((9, 9), (20, 31), (600, 20)):
         segmenter.segment(np.broadcast_to(COLOURS[1], (*size, 3)))
     assert CountsTraces.traces == [(None, None, None, 3)]
-    assert segmenter._whole._show.experimental_get_tracing_count() == 1
+    assert segmenter._view._show.experimental_get_tracing_count() == 1
 
 
 def test_a_network_that_cannot_take_the_size_is_told() -> None:
@@ -102,3 +104,13 @@ def test_nan_and_what_is_no_image_are_refused() -> None:
     network.layers[-2].bias.assign([0.0, np.nan, 0.0])
     with pytest.raises(UserError, match="Received: NaN or infinite scores"):
         Segmenter(network).segment(np.zeros((5, 5, 3), np.uint8))
+
+
+@pytest.mark.parametrize("size", [(5, 7), (8, 3), (8, 8)])
+def test_what_is_added_is_nothing_to_the_network(size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    shown = _resize_and_fill(image, tf.constant(size), tf.constant((8, 16))).numpy()
+    np.testing.assert_array_equal(shown[0, : size[0], : size[1]], image)
+    outside = np.ones((8, 16), bool)
+    outside[: size[0], : size[1]] = False
+    np.testing.assert_array_equal(shown[0][outside], np.tile(MEAN_COLOUR, (outside.sum(), 1)))

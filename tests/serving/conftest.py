@@ -9,6 +9,7 @@ from typing import NamedTuple
 import keras
 import pytest
 
+from tests.export.networks import open_network
 from tests.helpers import CHECKOUT
 from tfdeconv.export import export_saved_model
 from tfdeconv.export.metadata import Metadata, newest_version, read_metadata
@@ -60,11 +61,17 @@ def addresses(process: subprocess.Popen) -> Addresses:
     return Addresses(f"grpc://127.0.0.1:{words[1]}", f"http://127.0.0.1:{words[3]}", process)
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
+@pytest.fixture(
+    scope="session", params=["deconvnet", pytest.param("whole_images", marks=pytest.mark.large)]
+)
+def served(request, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """A network of one size, or one for images of every size, which has no boxes."""
     if SERVERS:
         exported, model = (Path(os.environ[f"TFDECONV_{name}"]) for name in ("EXPORTED", "MODEL"))
         return Served(load_model(model), newest_version(exported))
+    if request.param == "whole_images":
+        model = open_network()
+        return Served(model, export_saved_model(model, tmp_path_factory.mktemp("served")))
     # With these weights all three classes are found in what the tests show.
     keras.utils.set_random_seed(3)
     model = DeconvNet(3, (32, 32, 3), width=1 / 16, class_names=CLASSES)

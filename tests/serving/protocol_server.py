@@ -25,6 +25,7 @@ from tensorflow_serving.apis import (
 
 from tfdeconv.export.c_api import Session, TensorFlowError
 from tfdeconv.export.c_api.records import read_warmup
+from tfdeconv.export.c_api.session import FAILED_PRECONDITION
 from tfdeconv.export.c_api.signature_defs import CODES
 
 NOT_FOUND = 5
@@ -57,7 +58,12 @@ class Model:
 
     def run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs a signature, `serving_default` where none is named."""
-        return self.session.run(signature or "serving_default", inputs)
+        signature = signature or "serving_default"
+        if signature not in self.session.signatures:
+            # RunPredict of tensorflow_serving/servables/tensorflow/predict_util.cc
+            message = f'Serving signature key "{signature}" not found.'
+            raise TensorFlowError(message, FAILED_PRECONDITION)
+        return self.session.run(signature, inputs)
 
 
 def encode(array: np.ndarray) -> TensorProto:

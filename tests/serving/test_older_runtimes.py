@@ -46,7 +46,10 @@ def libraries(version: str, folder: Path) -> Path:
 @pytest.mark.large
 @pytest.mark.parametrize("version", ["2.15.1", "2.18.1"])
 def test_labels_are_the_same(version, served, photographs, tmp_path, monkeypatch) -> None:
-    requests = {**sample_requests(32), "files/serving_default/images_bytes": texts(*photographs)}
+    requests = {
+        **sample_requests(served.metadata),
+        "files/serving_default/images_bytes": texts(*photographs),
+    }
     today, _ = run_in_fresh_process(served.folder, requests, warm_up=True)
     path = str(libraries(version, tmp_path))
     monkeypatch.setenv("PYTHONPATH", path)

@@ -38,11 +38,11 @@ for (call, signature), inputs in sorted(calls.items()):
 
 
 def test_each_is_refused_by_name_and_the_next_is_answered(served, photographs, tmp_path) -> None:
-    size = served.metadata.input_size
+    height, width = served.metadata.crop_size(20, 24)
     wrong = [
-        *wrong_requests(photographs[1], size),
+        *wrong_requests(photographs[1], served.metadata),
         ("segment_bytes", {"images_bytes": texts()}, "images_bytes[0]"),
-        ("regions", {"crops": np.zeros((0, size, size, 3), np.float32)}, "crops[0]"),
+        ("regions", {"crops": np.zeros((0, height, width, 3), np.float32)}, "crops[0]"),
     ]
     requests = {"-1/segment_bytes/images_bytes": texts(photographs[1])}
     for call, (signature, inputs, _) in enumerate(wrong):

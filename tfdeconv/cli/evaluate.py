@@ -6,6 +6,7 @@ over all pixels of the split at the images' own resolution, without those labell
   tfdeconv evaluate runs/stage2 DATA
   tfdeconv evaluate runs/stage2 DATA --boxes 20 --aggregate mean --json result.json --out predicted
   tfdeconv evaluate runs/stage2 DATA --ensemble runs/fcn8s
+  tfdeconv evaluate runs/fcn8s DATA --flip --scales 0.75,1,1.25
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tfdeconv.cli import views
 from tfdeconv.cli.numbers import whole
 
 if TYPE_CHECKING:
     from tfdeconv.boxes import Proposals
     from tfdeconv.inference.segmenter import Segmenter
 
+_CHOICES = ("boxes", "aggregate", "proposals", "ensemble", "ensemble_mode", "precision")
 HELP = "measure a model on labelled images as PASCAL VOC does"
 
 
@@ -39,6 +42,7 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     """Adds how a model is to be used: for `evaluate` and `segment`."""
     add_combination(parser)
     add_proposals(parser)
+    views.add_views(parser)
     parser.add_argument(
         "--ensemble",
         metavar="MODEL2",
@@ -134,8 +138,8 @@ def open_segmenter(
     from tfdeconv.inference.search import PROPOSALS
     from tfdeconv.inference.segmenter import Segmenter
 
-    names = ("boxes", "aggregate", "proposals", "ensemble", "ensemble_mode", "precision")
-    chosen = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    chosen = {name: getattr(args, name) for name in _CHOICES if hasattr(args, name)}
+    chosen |= views.chosen_views(args)
     if "ensemble_mode" in chosen and "ensemble" not in chosen:
         raise UserError(
             "--ensemble-mode must come with --ensemble. Received: "

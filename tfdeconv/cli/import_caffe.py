@@ -17,6 +17,12 @@ neither is the converted file. FCN's are free for any use.
       --out deconvnet.keras
   tfdeconv import-caffe stage_2_train_result.caffemodel --network deconvnet --unfolded \\
       --num-classes 5 --out start.keras
+
+With --preset in place of --out, a directory for KerasHub is written, with class names, palette and
+preprocessing inside; the commands of tfdeconv take it for a model, too. It needs keras-hub.
+
+  tfdeconv import-caffe DeconvNet_trainval_inference.caffemodel --network deconvnet \\
+      --preset deconvnet_voc
 """
 
 from __future__ import annotations
@@ -24,6 +30,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfdeconv.cli.numbers import whole
@@ -45,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network", required=True, choices=NETWORKS, help="what the file was trained for"
     )
-    parser.add_argument("--out", required=True, metavar="FILE.keras", help="file to write")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", metavar="FILE.keras", help="file to write")
+    target.add_argument(
+        "--preset", metavar="DIR", help="directory to write, a preset of KerasHub (not for vgg16)"
+    )
     parser.add_argument(
         "--num-classes",
         type=whole(2, 255),
@@ -70,31 +81,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Converts and prints what became of the layers."""
-    from tfdeconv import files
-    from tfdeconv.errors import UserError
     from tfdeconv.weights import load_caffemodel, read_caffemodel
 
-    if not str(args.out).endswith(".keras"):
-        raise UserError(f"`--out` must end in .keras. Received: {args.out!r}. Rename it.")
-    if args.network == "vgg16" and args.num_classes is not None:
-        raise UserError(
-            "`--num-classes` must be left out with vgg16, which ends before the classes. "
-            f"Received: --num-classes {args.num_classes}. Leave it out."
-        )
+    _check(args)
     classes = _CLASSES if args.num_classes is None else args.num_classes
     model = _build(args.network, classes, args.file, read_caffemodel(args.file))
     report = load_caffemodel(model, args.file, args.folded, args.num_classes is not None)
-    with files.replacing(args.out) as beside:
-        model.save(beside)
+    _save(model, args)
     notes = list(report.notes)
     if not args.folded and args.network == "deconvnet":
+        recalibrated = args.out if args.preset is None else f"{args.preset} --out FILE.keras"
         notes.append(
             "it has no statistics of batch normalisation yet; train it, or measure them by "
-            f"`tfdeconv recalibrate {args.out} DATA` before segmenting"
+            f"`tfdeconv recalibrate {recalibrated} DATA` before segmenting"
         )
     for note in notes:
         print(f"tfdeconv: warning: {note}", file=sys.stderr)
-    print(f"{args.out}: {args.network}, {report}")
+    print(f"{args.out or args.preset}: {args.network}, {report}")
+
+
+def _check(args: argparse.Namespace) -> None:
+    from tfdeconv.errors import UserError
+
+    if args.out is not None and not str(args.out).endswith(".keras"):
+        raise UserError(f"`--out` must end in .keras. Received: {args.out!r}. Rename it.")
+    for option, value in (("--num-classes", args.num_classes), ("--preset", args.preset)):
+        if args.network == "vgg16" and value is not None:
+            raise UserError(
+                f"`{option}` must be left out with vgg16, which ends before the classes. "
+                f"Received: {option} {value}. Leave it out."
+            )
+    if args.preset is not None:
+        _check_preset(Path(args.preset))
+
+
+def _check_preset(folder: Path) -> None:
+    from tfdeconv.errors import UserError
+    from tfdeconv.models.preset import is_preset
+
+    # What stands there is replaced as a whole.
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_preset(folder)):
+        raise UserError(
+            f"`--preset` must be a new directory, or one that holds a preset. Received: {folder}, "
+            "which holds something else. Choose another."
+        )
+    try:
+        import tfdeconv.hub  # noqa: F401
+    except ImportError as error:
+        raise UserError(f"`--preset` needs keras-hub. {error}") from error
+
+
+def _save(model: keras.Model, args: argparse.Namespace) -> None:
+    from tfdeconv import files
+
+    if args.preset is None:
+        with files.replacing(args.out) as beside:
+            model.save(beside)
+        return
+    from tfdeconv.hub import from_network
+
+    task = from_network(model, compile=False)
+    with files.replacing(args.preset) as beside:
+        task.save_to_preset(str(beside))
 
 
 def _build(

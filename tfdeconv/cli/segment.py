@@ -6,6 +6,7 @@ read is named, and the others are segmented all the same.
 
   tfdeconv segment runs/stage2 photo.jpg holiday/ --out segmented --overlay
   tfdeconv segment runs/stage2 photo.jpg --out segmented --ensemble runs/fcn8s
+  tfdeconv segment runs/fcn8s aerial.png --out segmented --window 512
 
 With --server, a model server does the work, and MODEL is the name by which it knows the model:
 
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfdeconv.cli import evaluate, propose
+from tfdeconv.cli import evaluate, propose, views
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,15 +33,7 @@ if TYPE_CHECKING:
     Labeller = Callable[[Path, np.ndarray, np.ndarray | None], np.ndarray]
 
 HELP = "label every pixel of photographs"
-_OF_EXPORT = (
-    "boxes",
-    "aggregate",
-    "ensemble",
-    "ensemble_mode",
-    "crf",
-    "release",
-    "precision",
-)
+_OF_EXPORT = ("boxes", "aggregate", "ensemble", "ensemble_mode", "crf", "release", "precision")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +81,10 @@ def run(args: argparse.Namespace) -> int:
         return image, find(path, image)
 
     failed = 0
-    for path, prepared in track(ahead(read, photographs), "Segmenting", len(photographs)):
+    waiting = ahead(read, photographs)
+    if not hasattr(args, "window"):  # Each photograph has a bar of its own.
+        waiting = track(waiting, "Segmenting", len(photographs))
+    for path, prepared in waiting:
         try:
             image, boxes = prepared()
             labels = label(path, image, boxes)
@@ -153,7 +149,10 @@ def _local_labels(args: argparse.Namespace) -> tuple[Finder, Labeller]:
     def find(path: Path, image: np.ndarray) -> np.ndarray | None:
         return segmenter.find_boxes(image) if proposals is None else boxes_of(path, proposals)
 
-    return find, lambda path, image, boxes: segmenter.segment(image, boxes)
+    def label(path: Path, image: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
+        return segmenter.segment(image, boxes, path.name if hasattr(args, "window") else None)
+
+    return find, label
 
 
 def _served_labels(args: argparse.Namespace) -> tuple[Finder, Labeller]:
@@ -167,6 +166,7 @@ def _served_labels(args: argparse.Namespace) -> tuple[Finder, Labeller]:
             f"--{fixed[0].replace('_', '-')} must not come with --server, whose model has it from "
             "`tfdeconv export`. Leave it out, or export the model anew."
         )
+    views.refuse_with_server(args)
     client = Client(args.url, args.model)
     chosen = getattr(args, "proposals", "grid")
     found = None if chosen in ("edges", "grid") else boxes.load(chosen)

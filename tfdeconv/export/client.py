@@ -17,6 +17,7 @@ from tfdeconv.export.c_api.messages import PredictRequest
 from tfdeconv.export.transports import Grpc, Refused, Rest, TimedOut, Transport, Unreachable
 
 MOST_BOXES = 1000
+_SEGMENT, _WITH_BOXES = "segment_bytes", "segment_bytes_with_boxes"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
@@ -76,21 +77,16 @@ class Client:
             image: The bytes of a JPEG or PNG file.
             boxes: `(n, 4)` proposals, best first: top, left, bottom, right in pixels of the upright
                 photograph. The best 1000 are sent; n may be 0, for the whole image alone. None: the
-                server lays a grid.
+                server lays a grid. A network that sees every image whole passes over them.
 
         Raises:
             ServerUnavailable: when no server took the request, or it took too long.
             UserError: when it refused, with its reason, or its answer is no segmentation.
         """
         inputs = {"images_bytes": np.array([image], object)}
-        signature = "segment_bytes"
-        if boxes is not None:
-            signature = "segment_bytes_with_boxes"
-            sent = np.asarray(boxes, np.float32).reshape(-1, 4)[:MOST_BOXES]
-            inputs["counts"] = np.array([len(sent)], np.int32)
-            # JSON cannot tell an array of no boxes from one of no coordinates.
-            inputs["boxes"] = sent[None] if len(sent) else np.array([[[0, 0, 1, 1]]], np.float32)
-        outputs = self._ask(PredictRequest(self.model, signature, inputs))
+        outputs = self._ask_with_boxes(inputs, boxes) if boxes is not None else None
+        if outputs is None:
+            outputs = self._ask(PredictRequest(self.model, _SEGMENT, inputs))
         try:
             (labels,), (names,), (shares,) = (
                 outputs[name] for name in ("labels_png_bytes", "class_names", "class_shares")
@@ -103,6 +99,23 @@ class Client:
             return Segmentation(images.decode_labels(labels, "labels"), present)
         except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise self._strange(error) from error
+
+    def _ask_with_boxes(
+        self, inputs: dict[str, np.ndarray], boxes: np.ndarray
+    ) -> dict[str, np.ndarray] | None:
+        """Returns the outputs, or None where the model has no signature with boxes."""
+        sent = np.asarray(boxes, np.float32).reshape(-1, 4)[:MOST_BOXES]
+        counts = np.array([len(sent)], np.int32)
+        # JSON cannot tell an array of no boxes from one of no coordinates.
+        some = sent[None] if len(sent) else np.array([[[0, 0, 1, 1]]], np.float32)
+        request = {**inputs, "counts": counts, "boxes": some}
+        try:
+            return self._ask(PredictRequest(self.model, _WITH_BOXES, request))
+        except UserError as error:
+            # As servers say it over both interfaces, behind words of their own.
+            if f'"{_WITH_BOXES}" not found' in str(error):
+                return None
+            raise
 
     def _ask(self, request: PredictRequest) -> dict[str, np.ndarray]:
         end = time.monotonic() + self.timeout

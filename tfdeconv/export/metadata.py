@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfdeconv.errors import UserError
+from tfdeconv.inference.any_size import SizeRule
 
 METADATA_FILE = Path("assets.extra", "tfdeconv.json")
 
@@ -14,18 +15,21 @@ class Metadata(NamedTuple):
     """What an exported folder says of itself, as saved in `assets.extra/tfdeconv.json`.
 
     Attributes:
-        input_size: side of the crops in pixels.
+        input_size: side of the crops in pixels; None where the network takes images of every size:
+            it sees them whole, and there are no boxes.
         num_classes: number of classes, the background included.
         class_names: their names in the order of the labels, or None where the model has none.
-        boxes: the most boxes of an image that the network is shown.
+        boxes: the most boxes of an image that the network is shown beside the whole image.
         aggregate: "max", "mean" or "release", how the scores of regions are joined.
         crf: whether the labels are refined by a CRF.
         precision: "float32", "bfloat16" or "float16", what the network computes in.
         max_pixels: the most pixels that an image may have.
         versions: package -> version that wrote the folder.
+        crop_multiple: what the sides of crops must be multiples of; None where `input_size` is one.
+        least_crop: the least height and width of crops; None where `input_size` is one.
     """
 
-    input_size: int
+    input_size: int | None
     num_classes: int
     class_names: list[str] | None
     boxes: int
@@ -34,6 +38,15 @@ class Metadata(NamedTuple):
     precision: str
     max_pixels: int
     versions: dict[str, str]
+    crop_multiple: int | None = None
+    least_crop: list[int] | None = None
+
+    def crop_size(self, height: int, width: int) -> tuple[int, int]:
+        """Returns the least height and width from these on that crops may have."""
+        if self.input_size is not None:
+            return self.input_size, self.input_size
+        rows, columns = self.least_crop or (1, 1)
+        return SizeRule(self.crop_multiple or 1, (rows, columns)).fit(height, width)
 
 
 def write_metadata(folder: str | os.PathLike[str], metadata: Metadata) -> None:

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfdeconv.data.decode import require
+from tfdeconv.inference.any_size import SizeRule
 
 # What a request may bring for an image, whatever the model then uses.
 MAX_BOXES = 1000
@@ -51,6 +52,19 @@ def require_crops(crops: tf.Tensor) -> tf.Tensor:
     crops = require_batch("crops", crops)
     right = tf.reduce_all(tf.math.is_finite(crops), axis=(1, 2, 3))
     return _require_each("crops", crops, right, "be finite. Received: NaN or infinite values.")
+
+
+def require_crop_sizes(crops: tf.Tensor, rule: SizeRule, max_pixels: int) -> tf.Tensor:
+    """Refuses crops that a network for images of every size cannot take: `(batch, rows, ...)`."""
+    size = tf.shape(crops, tf.int64)[1:3]
+    right = tf.reduce_all((size % rule.multiple == 0) & (size >= rule.least))
+    right &= tf.reduce_prod(size) <= max_pixels
+    must = (
+        f"have sides that are multiples of {rule.multiple}, height at least {rule.least[0]}, "
+        f"width at least {rule.least[1]}, and at most {max_pixels} pixels. Received: height and "
+        "width"
+    )
+    return require(crops, right, [refusal("crops", tf.constant(0), must), size])
 
 
 def require_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:

@@ -5,17 +5,22 @@ import numpy as np
 from tfdeconv import images
 from tfdeconv.export.c_api.messages import PredictRequest
 from tfdeconv.export.c_api.signature_defs import Signature
+from tfdeconv.export.metadata import Metadata
 
 _HEIGHT, _WIDTH = 48, 64
+# For networks that take images of every size: about so large, and one that they see smaller.
+_OPEN_SIZE = 36
+_SHRUNK = (45, 611)
 # What the server is not told here: records name the model, and the server serves it by any name.
 _MODEL = "deconvnet"
 
 
-def warmup_requests(signatures: dict[str, Signature]) -> list[PredictRequest]:
+def warmup_requests(signatures: dict[str, Signature], metadata: Metadata) -> list[PredictRequest]:
     """Returns one small request for every signature: a photograph of 64x48 pixels, or one crop.
 
     Args:
         signatures: Those of the folder; inputs are told apart by their names.
+        metadata: What the folder says of itself.
 
     Raises:
         ValueError: when a signature has an input that no signature of ours has.
@@ -34,7 +39,8 @@ def warmup_requests(signatures: dict[str, Signature]) -> list[PredictRequest]:
         inputs = {}
         for key, info in signature.inputs.items():
             if key == "crops":
-                inputs[key] = sample_photograph(*info.shape[1:3])[None].astype(info.dtype)
+                crop = sample_photograph(*metadata.crop_size(_HEIGHT, _WIDTH))
+                inputs[key] = crop[None].astype(info.dtype)
             elif key in samples:
                 inputs[key] = samples[key]
             else:
@@ -43,25 +49,31 @@ def warmup_requests(signatures: dict[str, Signature]) -> list[PredictRequest]:
     return requests
 
 
-def sample_requests(size: int) -> dict[str, np.ndarray]:
+def sample_requests(metadata: Metadata) -> dict[str, np.ndarray]:
     """Returns requests for three signatures, named `<call>/<signature>/<input>`.
 
     Args:
-        size: side of the network's input in pixels.
+        metadata: What the folder says of itself. Boxes are there for a network of one size only;
+            for others there is an image that is shrunk to be seen.
     """
+    size = metadata.input_size or _OPEN_SIZE
     height, width = size + size // 4, size + size // 2 + 1
     photographs = np.stack([sample_photograph(height, width, seed) for seed in (0, 1)])
-    crops = np.stack([sample_photograph(size, size, seed) for seed in (2, 3, 4)])
-    boxes = np.array([[0.1, 0.2, 0.6, 0.5], [-0.2, 0.5, 0.7, 1.3], [0.55, 0.0, 0.8, 0.95]])
-    boxes = (boxes * [height, width, height, width]).astype(np.float32)
+    crop = metadata.crop_size(height, width)
+    crops = np.stack([sample_photograph(*crop, seed) for seed in (2, 3, 4)])
     files = [images.encode_png(photographs[0]), images.encode_jpeg(sample_photograph(width, size))]
-    return {
+    requests = {
         "0/regions/crops": crops.astype(np.float32),
         "0/segment/images": photographs,
-        "0/segment/boxes": np.stack([boxes, boxes]),
-        "0/segment/counts": np.array([3, 0], np.int32),
-        "0/segment_bytes/images_bytes": np.array(files, object),
     }
+    if metadata.input_size is None:
+        files.append(images.encode_png(sample_photograph(*_SHRUNK)))
+    else:
+        boxes = np.array([[0.1, 0.2, 0.6, 0.5], [-0.2, 0.5, 0.7, 1.3], [0.55, 0.0, 0.8, 0.95]])
+        boxes = (boxes * [height, width, height, width]).astype(np.float32)
+        requests["0/segment/boxes"] = np.stack([boxes, boxes])
+        requests["0/segment/counts"] = np.array([3, 0], np.int32)
+    return {**requests, "0/segment_bytes/images_bytes": np.array(files, object)}
 
 
 def sample_photograph(height: int, width: int, seed: int = 0) -> np.ndarray:

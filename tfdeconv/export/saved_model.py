@@ -8,10 +8,10 @@ import os
 import platform
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
@@ -21,6 +21,7 @@ from tfdeconv.export.signatures import signatures
 from tfdeconv.export.warmup import write_warmup
 from tfdeconv.files import cannot_write, replacing
 from tfdeconv.images import MAX_PIXELS
+from tfdeconv.inference.any_size import size_rule
 from tfdeconv.inference.checks import require_choice
 from tfdeconv.inference.precision import PRECISIONS
 from tfdeconv.inference.segmenter import Segmenter
@@ -59,9 +60,14 @@ def export_saved_model(
       `(batch, size, size, classes)` before softmax. `regions_uint8` is the same for uint8 crops,
       a quarter of the bytes.
 
+    A network for images of every size sees each of them whole, as in `Segmenter`: it has no
+    `segment_bytes_with_boxes`, its `segment` takes `images` alone, and its `regions` take `crops`
+    of any one size that the network does, `(batch, height, width, 3)`, neither shrunk nor padded.
+
     Args:
-        model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)`, to scores of the same
-            height and width. Batch normalisation is folded into the convolutions before it.
+        model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
+            `(batch, None, None, 3)`, to scores, `(batch, rows, columns, classes)`. Batch
+            normalisation is folded into the convolutions before it.
         directory: Folder of versions. The next free number becomes the new version, beginning at 1.
         boxes: The most boxes of an image to use, as in `Segmenter`.
         aggregate: "max", "mean" or "release", how the scores of overlapping regions become one.
@@ -90,29 +96,15 @@ def export_saved_model(
     ('1', ['ground', 'tree'])
     """
     _check_arguments(crf, precision, max_pixels)
+    _require_one_output(model)
     segmenter = Segmenter(model, boxes=boxes, aggregate=aggregate, crf=crf, precision=precision)
-    if segmenter.input_size is None:
-        raise UserError(
-            "`model` must be built for one square size to be exported. Received: inputs "
-            f"{model.input_shape}. Build it with an input_shape of (size, size, 3)."
-        )
-    names = class_names(model)
-    metadata = Metadata(
-        input_size=segmenter.input_size,
-        num_classes=segmenter.num_classes,
-        class_names=None if names is None else list(names),
-        boxes=boxes,
-        aggregate=aggregate,
-        crf=crf is not None,
-        precision=precision,
-        max_pixels=max_pixels,
-        versions=_versions(),
-    )
+    metadata = _metadata(segmenter, precision, max_pixels)
     target = Path(directory) / str(max(existing_versions(directory), default=0) + 1)
     with tempfile.TemporaryDirectory() as scratch:
         archive = _archive(segmenter, metadata, scratch)
         with replacing(target) as beside:
             _write(archive, beside, target)
+            _refuse_python(beside, segmenter.model)
             write_metadata(beside, metadata)
             write_warmup(beside)
     return target
@@ -136,6 +128,35 @@ def _check_arguments(crf: DenseCRF | None, precision: str, max_pixels: int) -> N
         )
 
 
+def _require_one_output(model: keras.Model) -> None:
+    outputs = getattr(model, "output_names", [])
+    if len(outputs) > 1:
+        raise UserError(
+            f"The model `{model.name}` must have one output, its scores, to be exported. Received: "
+            f"{len(outputs)} ({', '.join(outputs)}). Export `keras.Model(model.input, "
+            "model.outputs[0])`, which has the first alone."
+        )
+
+
+def _metadata(segmenter: Segmenter, precision: str, max_pixels: int) -> Metadata:
+    names = class_names(segmenter.model)
+    whole = segmenter.input_size is None
+    multiple, least = size_rule(segmenter.model)
+    return Metadata(
+        input_size=segmenter.input_size,
+        num_classes=segmenter.num_classes,
+        class_names=None if names is None else list(names),
+        boxes=0 if whole else segmenter.boxes,
+        aggregate=segmenter.aggregate,
+        crf=segmenter.crf is not None,
+        precision=precision,
+        max_pixels=max_pixels,
+        versions=_versions(),
+        crop_multiple=multiple if whole else None,
+        least_crop=list(least) if whole else None,
+    )
+
+
 def _archive(segmenter: Segmenter, metadata: Metadata, scratch: str) -> keras.export.ExportArchive:
     # Without `archive.track(model)`, which stores every weight twice (Keras 3.15): as Keras's
     # variable and as TensorFlow's.
@@ -146,12 +167,14 @@ def _archive(segmenter: Segmenter, metadata: Metadata, scratch: str) -> keras.ex
         archive.track(table)
     endpoints = signatures(segmenter, metadata.input_size, metadata.max_pixels, table)
     for name, (function, inputs) in endpoints.items():
-        _refuse_python(archive.add_endpoint(name, function, inputs), segmenter.model)
+        archive.add_endpoint(name, function, inputs)
     return archive
 
 
-def _refuse_python(function: Any, model: keras.Model) -> None:
-    graph = function.get_concrete_function().graph.as_graph_def()
+def _refuse_python(folder: Path, model: keras.Model) -> None:
+    # What was written: to ask before would be to trace everything twice.
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
     nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
     if found := {node.op for node in nodes} & _PYTHON_OPS:
         raise UserError(

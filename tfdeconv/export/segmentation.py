@@ -67,13 +67,31 @@ def image_segmenter(segmenter: Segmenter, network: Network, size: int) -> ImageS
         def region_scores(batch: tf.Tensor) -> tf.Tensor:
             return network(crop_images(image, batch, size))
 
-        scores = combine_scores(segmenter, region_scores, regions, height, width)
-        if segmenter.crf is None:
-            return label_pixels(scores, height, width)
-        refined = refine(segmenter.crf, scores, image)
-        return label_pixels(refined, height, width, probabilities=True)
+        return label_regions(segmenter, region_scores, regions, image)
 
     return segment
+
+
+def label_regions(
+    segmenter: Segmenter, region_scores: Network, regions: tf.Tensor, image: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Labels an image by what the network says of its regions.
+
+    Args:
+        segmenter: Gives the way to combine scores, and the CRF.
+        region_scores: `(n, 4)` int32 regions -> `(n, rows, columns, classes)` float32 scores.
+        regions: `(m, 4)` int32, in pixels of the image, m at least 1.
+        image: `(height, width, 3)` uint8 RGB.
+
+    Returns:
+        `(height, width)` uint8 labels, and the `(height, width)` float32 probability of each.
+    """
+    height, width = tf.unstack(tf.shape(image)[:2])
+    scores = combine_scores(segmenter, region_scores, regions, height, width)
+    if segmenter.crf is None:
+        return label_pixels(scores, height, width)
+    refined = refine(segmenter.crf, scores, image)
+    return label_pixels(refined, height, width, probabilities=True)
 
 
 def summarise(labels: tf.Tensor, num_classes: int) -> Summary:

@@ -72,7 +72,8 @@ def verify(
     The other process loads the folder through TensorFlow's C API and warms it up, as a model server
     does, and imports neither tfdeconv, Keras nor TensorFlow's Python. Both answer the same: random
     crops for `regions`, random photographs with boxes (some leave the image, one image has none)
-    for `segment`, and a PNG and a JPEG for `segment_bytes`; `Segmenter` speaks for the model.
+    for `segment`, and a PNG and a JPEG for `segment_bytes`; `Segmenter` speaks for the model. Of a
+    network for images of every size there are no boxes, and one image is large enough to be shrunk.
     Scores are compared with those of the model as it is served, batch normalisation folded and in
     the precision of the folder: rounding decides which of two nearly equal maxima a switch points
     to, and in a large network that moves scores by more than most mistakes would. The labels of
@@ -102,7 +103,7 @@ def verify(
     """
     folder = newest_version(exported)
     metadata = read_metadata(folder)
-    requests = sample_requests(metadata.input_size)
+    requests = sample_requests(metadata)
     # First, so that on a GPU it need not share the memory that this process takes for itself.
     answers, log = run_in_fresh_process(folder, requests, warm_up=True)
     pngs = answers["0/segment_bytes/labels_png_bytes"]
@@ -144,11 +145,12 @@ def local_segmenter(model: keras.Model, metadata: Metadata) -> Segmenter:
 
 def _expected(segmenter: Segmenter, requests: Arrays) -> Arrays:
     crops = requests["0/regions/crops"]
-    inputs = (requests[f"0/segment/{name}"] for name in ("images", "boxes", "counts"))
-    found = [
-        _probabilities(segmenter, image, boxes[:count])
-        for image, boxes, count in zip(*inputs, strict=True)
-    ]
+    photographs = requests["0/segment/images"]
+    boxes: list[np.ndarray | None] = [None] * len(photographs)
+    if segmenter.input_size is not None:
+        both = requests["0/segment/boxes"], requests["0/segment/counts"]
+        boxes = [one[:count] for one, count in zip(*both, strict=True)]
+    found = [_probabilities(segmenter, *one) for one in zip(photographs, boxes, strict=True)]
     files = requests["0/segment_bytes/images_bytes"]
     return {
         "0/regions/scores": segmenter.model.predict_on_batch(crops),
@@ -158,7 +160,7 @@ def _expected(segmenter: Segmenter, requests: Arrays) -> Arrays:
     }
 
 
-def _probabilities(segmenter: Segmenter, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def _probabilities(segmenter: Segmenter, image: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
     scores = segmenter.scores(image, boxes)
     if segmenter.crf is None:
         return tf.nn.softmax(scores).numpy()

@@ -13,6 +13,7 @@ from pathlib import Path
 from tfdeconv.export.c_api.messages import encode_prediction_log
 from tfdeconv.export.c_api.records import WARMUP_FILE, encode_record
 from tfdeconv.export.c_api.signature_defs import read_saved_model
+from tfdeconv.export.metadata import read_metadata
 from tfdeconv.export.samples import warmup_requests
 
 
@@ -20,13 +21,14 @@ def write_warmup(folder: str | os.PathLike[str]) -> Path:
     """Writes one small request for every signature of the SavedModel in `folder` into it.
 
     Args:
-        folder: The folder of one version, with its `saved_model.pb`.
+        folder: The folder of one version, with its `saved_model.pb` and its metadata.
 
     Returns:
         The file, `assets.extra/tf_serving_warmup_requests`.
     """
     signatures = read_saved_model((Path(folder) / "saved_model.pb").read_bytes())
-    records = (encode_prediction_log(request) for request in warmup_requests(signatures))
+    requests = warmup_requests(signatures, read_metadata(folder))
+    records = (encode_prediction_log(request) for request in requests)
     path = Path(folder) / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"".join(map(encode_record, records)))

@@ -1,10 +1,17 @@
 """What segmenting asks of networks, images, boxes and scores."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
+
+AUTO = "auto"
+MOST_OVERLAP = 0.9
+# At a tenth there is little left to recognise, and at ten times 100 times as much to compute.
+SCALES = (0.1, 10.0)
 
 
 def sizes(model: keras.Model) -> tuple[int | None, int]:
@@ -56,6 +63,41 @@ def require_counts(boxes: int, batch_size: int) -> None:
             "`boxes` must be at least 0 and `batch_size` at least 1. "
             f"Received: boxes={boxes}, batch_size={batch_size}"
         )
+
+
+def require_window(window: int | str | None, overlap: float) -> None:
+    """Refuses windows without area and overlaps that would not let them advance.
+
+    Raises:
+        ValueError: when either is out of range.
+    """
+    whole = isinstance(window, int) and not isinstance(window, bool) and window >= 1
+    if window not in (None, AUTO) and not whole:
+        raise ValueError(
+            f"`window` must be a whole number of pixels, at least 1, {AUTO!r}, or None for none. "
+            f"Received: window={window!r}"
+        )
+    # Comparisons with NaN are false.
+    if not 0 <= overlap <= MOST_OVERLAP:
+        raise ValueError(
+            f"`overlap` must be a share from 0 to {MOST_OVERLAP}. Received: overlap={overlap}"
+        )
+
+
+def as_scales(scales: Sequence[float]) -> tuple[float, ...]:
+    """Returns scales as a tuple.
+
+    Raises:
+        ValueError: when there are none, or one is out of range.
+    """
+    least, most = SCALES
+    found = tuple(map(float, scales))
+    if not found or not all(least <= one <= most for one in found):
+        raise ValueError(
+            f"`scales` must be one or more numbers from {least:g} to {most:g}. Received: "
+            f"scales={scales}"
+        )
+    return found
 
 
 def require_image(image: np.ndarray) -> None:

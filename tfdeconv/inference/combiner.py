@@ -5,17 +5,23 @@ the canvas is smaller, and labels and scores are enlarged strip by strip as they
 """
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from tfdeconv.inference import aggregate
 from tfdeconv.inference.aggregate import Canvas
+from tfdeconv.inference.score_map import (
+    SCORES_IN_STRIP,
+    ScoreMap,
+    collected,
+    label_pixels,
+    resized,
+)
 
 # Scores on the canvas, height x width x classes: a quarter of a gigabyte, held three times at most.
 MAX_SCORES = 2**26
-_SCORES_IN_STRIP = 2**22
+_SCORES_IN_STRIP = SCORES_IN_STRIP
 
 
 def canvas_size(height: int, width: int, num_classes: int) -> tuple[int, int]:
@@ -74,8 +80,6 @@ class Combiner:
             self._add_regions, input_signature=[canvas, *regions, number, number]
         )
         self._finish = tf.function(self._finish_canvas, input_signature=[canvas])
-        self._strip = tf.function(self._enlarge_strip, input_signature=[map_, *[number] * 4])
-        self._largest = tf.function(self._largest_class, input_signature=[map_])
 
     def start(self, height: int, width: int) -> Canvas:
         """Returns an empty canvas for an image."""
@@ -100,29 +104,21 @@ class Combiner:
         """Returns the combined scores of a canvas: `(rows, columns, classes)` float32."""
         return self._finish(canvas)
 
+    def score_map(self, canvas: Canvas) -> ScoreMap:
+        """Returns the combined scores of a canvas as a map of the canvas's size."""
+        height, width = canvas.count.shape
+        return ScoreMap(height, width, [self.result(canvas)])
+
     def scores(self, canvas: Canvas, height: int, width: int) -> np.ndarray:
         """Returns the combined scores of the image: `(height, width, classes)` float32."""
-        scores = np.empty((height, width, self.num_classes), np.float32)
-        for rows, strip in self._strips(canvas, height, width):
-            scores[rows] = strip
-        return scores
+        return collected(self._enlarged(canvas, height, width))
 
     def labels(self, canvas: Canvas, height: int, width: int) -> np.ndarray:
         """Returns the class of the largest score, the first of equals: `(height, width)` uint8."""
-        labels = np.empty((height, width), np.uint8)
-        for rows, strip in self._strips(canvas, height, width):
-            labels[rows] = self._largest(strip)
-        return labels
+        return label_pixels(self._enlarged(canvas, height, width))
 
-    def _strips(self, canvas: Canvas, height: int, width: int) -> Iterator[tuple[slice, tf.Tensor]]:
-        result = self.result(canvas)
-        if result.shape[:2] == (height, width):
-            yield slice(0, height), result
-            return
-        step = max(1, _SCORES_IN_STRIP // (width * self.num_classes))
-        for top in range(0, height, step):
-            bottom = min(top + step, height)
-            yield slice(top, bottom), self._strip(result, height, width, top, bottom)
+    def _enlarged(self, canvas: Canvas, height: int, width: int) -> ScoreMap:
+        return resized(self.score_map(canvas), height, width, _SCORES_IN_STRIP)
 
     def _add_regions(
         self,
@@ -139,17 +135,3 @@ class Combiner:
 
     def _finish_canvas(self, canvas: Canvas) -> tf.Tensor:
         return aggregate.finish(canvas, self.mode)
-
-    def _enlarge_strip(
-        self,
-        result: tf.Tensor,
-        height: tf.Tensor,
-        width: tf.Tensor,
-        top: tf.Tensor,
-        bottom: tf.Tensor,
-    ) -> tf.Tensor:
-        image = tf.cast(tf.stack([0, 0, height, width]), tf.float32)
-        return aggregate.resize_part(result, image, tf.stack([top, 0, bottom, width]))
-
-    def _largest_class(self, scores: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.argmax(scores, axis=-1, output_type=tf.int32), tf.uint8)

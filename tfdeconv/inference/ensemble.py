@@ -16,7 +16,6 @@ MODES = ("mean", "product")
 
 # Scores beyond it, infinite ones among them, mean nothing; their products stay finite.
 _LARGEST = 1e18
-_SCORES_IN_STRIP = 2**22
 
 
 def combine(scores_a: tf.Tensor, scores_b: tf.Tensor, mode: str = "mean") -> tf.Tensor:
@@ -65,17 +64,6 @@ def combine(scores_a: tf.Tensor, scores_b: tf.Tensor, mode: str = "mean") -> tf.
         return tf.nn.log_softmax(a * b)
     a, b = tf.nn.log_softmax(a), tf.nn.log_softmax(b)
     return tf.maximum(a, b) + tf.math.log1p(tf.exp(-tf.abs(a - b))) - np.log(2.0)
-
-
-def combine_maps(scores_a: tf.Tensor, scores_b: tf.Tensor, mode: str) -> tf.Tensor:
-    """Combines two `(rows, columns, classes)` maps as `combine`, some rows at a time."""
-    rows, columns, classes = scores_a.shape
-    combined = np.empty((rows, columns, classes), np.float32)
-    step = max(1, _SCORES_IN_STRIP // (columns * classes))
-    for top in range(0, rows, step):
-        strip = slice(top, top + step)
-        combined[strip] = combine(scores_a[strip], scores_b[strip], mode)
-    return tf.convert_to_tensor(combined)
 
 
 def require_same_classes(model: keras.Model, other: keras.Model) -> None:

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfdeconv.crf import DenseCRF
 from tfdeconv.inference.aggregate import Canvas
 from tfdeconv.inference.combiner import MAX_SCORES, canvas_size
+from tfdeconv.inference.score_map import ScoreMap, collected, resized
 
 # With 21 classes a pixel of a photograph needs 1140 bytes, one of noise 2850: 5 to 12 gigabytes.
 MAX_PIXELS = 2**22
@@ -33,3 +34,23 @@ def refine(crf: DenseCRF, scores: tf.Tensor, image: np.ndarray) -> Canvas:
         image = tf.cast(tf.round(tf.image.resize(image, size, antialias=True)), tf.uint8)
     refined = crf(probabilities, tf.convert_to_tensor(image))
     return Canvas(refined, tf.ones(size))
+
+
+def refine_map(crf: DenseCRF, scores: ScoreMap, image: np.ndarray, num_classes: int) -> ScoreMap:
+    """Applies a CRF to a map of the whole image, as `refine`.
+
+    Args:
+        crf: the CRF.
+        scores: the map, of the image's or another size.
+        image: `(height, width, 3)` uint8 RGB.
+        num_classes: number of classes.
+
+    Returns:
+        The refined probabilities at the size at which they were refined.
+    """
+    height, width = image.shape[:2]
+    # The image's own size as far as so many scores can be held.
+    rows, columns = canvas_size(height, width, num_classes)
+    held = tf.convert_to_tensor(collected(resized(scores, rows, columns)))
+    refined = refine(crf, held, image).scores
+    return ScoreMap(refined.shape[0], refined.shape[1], [refined])

@@ -1,6 +1,9 @@
-"""One image -> one label map: proposals, regions, the network, aggregation, labels."""
+"""One image -> one label map: how networks see it, their scores, the CRF, labels."""
 
+import functools
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,14 +12,12 @@ import tensorflow as tf
 from tfdeconv.crf import DenseCRF
 from tfdeconv.inference import checks
 from tfdeconv.inference import ensemble as ensembles
-from tfdeconv.inference.aggregate import MODES, Canvas
-from tfdeconv.inference.combiner import Combiner
-from tfdeconv.inference.cutter import RegionCutter
-from tfdeconv.inference.graph import runner
+from tfdeconv.inference.aggregate import MODES
 from tfdeconv.inference.network import inference_network
-from tfdeconv.inference.refine import refine
+from tfdeconv.inference.refine import refine_map
+from tfdeconv.inference.score_map import ScoreMap, collected, combined, label_pixels, resized
 from tfdeconv.inference.search import PROPOSALS, find_boxes
-from tfdeconv.inference.whole_image import WholeImage
+from tfdeconv.inference.views import regions_of, view_of
 from tfdeconv.models import class_names, load_for_inference
 
 
@@ -31,7 +32,9 @@ class Segmenter:
     still sees the pixels of the image itself.
 
     A network for images of every size, such as FCN, sees the whole image at once and no proposals
-    (`tfdeconv.inference.whole_image`); the choices of boxes and aggregation do not matter to it.
+    (`tfdeconv.inference.whole_image`). With `window`, either kind sees the image at its own
+    resolution in windows that slide over it (`tfdeconv.inference.sliding`). In both cases the
+    choices of boxes and aggregation do not matter.
 
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
@@ -49,13 +52,21 @@ class Segmenter:
             pixels (2365x1774), it does so on a smaller one.
         precision: what the networks compute in, `"float32"`, `"bfloat16"`, `"float16"` or
             `"auto"` (`tfdeconv.inference.precision`); None for what they compute in already.
+        window: None, or the side in pixels of windows to see the image in; `"auto"` for the
+            network's input, or 512 where it takes any size.
+        overlap: the share of a window's side that the next one covers, too, in [0, 0.9].
+        flip: whether the networks see the mirror image of every region, image or window, too; the
+            mean of both probabilities is taken (`tfdeconv.inference.augmented`).
+        scales: what the size at which an image is shown is multiplied by, one view each, from 0.1
+            to 10; the mean of all is taken. Not for proposals, which show every object at one size.
 
     Attributes:
         model: The network as it is run, folded (`tfdeconv.weights.fold_batch_norm`) and in the
             precision chosen. After further training of `model`, make another segmenter.
 
     Raises:
-        UserError: when a model is no such network, or the two have different classes.
+        UserError: when a model is no such network, the two have different classes, or `window`,
+            `flip` or `scales` do not go with the rest.
         ValueError: when another argument is out of range.
 
     Example:
@@ -81,11 +92,18 @@ class Segmenter:
         ensemble_mode: str = "mean",
         crf: DenseCRF | None = None,
         precision: str | None = None,
+        window: int | str | None = None,
+        overlap: float = 0.25,
+        flip: bool = False,
+        scales: Sequence[float] = (1.0,),
     ) -> None:
         checks.require_counts(boxes, batch_size)
         checks.require_choice("aggregate", aggregate, MODES)
         checks.require_choice("proposals", proposals, PROPOSALS)
         checks.require_choice("ensemble_mode", ensemble_mode, ensembles.MODES)
+        seeing: dict[str, Any] = {"window": window, "overlap": overlap, "flip": flip}
+        seeing["scales"] = checks.as_scales(scales)
+        checks.require_window(window, overlap)
         model = model if isinstance(model, keras.Model) else load_for_inference(model)
         self.input_size, self.num_classes = checks.sizes(model)
         self.model = inference_network(model, precision)
@@ -93,20 +111,19 @@ class Segmenter:
             aggregate = "release"
         self.boxes, self.aggregate, self.proposals = boxes, aggregate, proposals
         self.ensemble_mode, self.crf = ensemble_mode, crf
-        self._combiner = Combiner(self.num_classes, aggregate)
-        self.batch_size = 1
-        if self.input_size is None:
-            self._whole = WholeImage(self.model)
-        else:
-            self._cutter = RegionCutter(self.input_size, boxes, batch_size)
-            self.batch_size = self._cutter.batch_size
-            self._run = runner(self.model, self.batch_size)
+        self._view = view_of(self.model, boxes, aggregate, batch_size, **seeing)
+        self.batch_size = self._view.batch_size
         self.ensemble: Segmenter | None = None
         if ensemble is not None:
             self.ensemble = Segmenter(
-                ensemble, boxes, aggregate, proposals, batch_size, precision=precision
+                ensemble, boxes, aggregate, proposals, batch_size, precision=precision, **seeing
             )
             ensembles.require_same_classes(self.model, self.ensemble.model)
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike[str], **options: Any) -> "Segmenter":
+        """Opens a preset folder of `tfdeconv.hub`, without KerasHub; options as above."""
+        return cls(preset, **options)
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -114,13 +131,16 @@ class Segmenter:
         found = class_names(self.model)
         return self.ensemble.class_names if found is None and self.ensemble else found
 
-    def segment(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
+    def segment(
+        self, image: np.ndarray, boxes: np.ndarray | None = None, description: str | None = None
+    ) -> np.ndarray:
         """Labels every pixel of an image.
 
         Args:
             image: `(height, width, 3)` uint8 RGB.
             boxes: `(n, 4)` proposals, best first, to use in place of those that the segmenter would
                 find; n may be 0.
+            description: of a progress bar over the rows of the image; None for none.
 
         Returns:
             `(height, width)` uint8 labels; of equal scores the first class wins.
@@ -128,10 +148,10 @@ class Segmenter:
         Raises:
             ValueError: when an argument is of another kind, or the network's scores are NaN.
         """
-        canvas = self._combine(image, boxes)
+        scores = self._see(image, boxes)
         if self.crf is not None:
-            canvas = refine(self.crf, self._combiner.result(canvas), image)
-        return self._combiner.labels(canvas, *image.shape[:2])
+            scores = refine_map(self.crf, scores, image, self.num_classes)
+        return label_pixels(resized(scores, *image.shape[:2]), description)
 
     def scores(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the combined scores, before the CRF; arguments and errors as `segment`.
@@ -140,28 +160,24 @@ class Segmenter:
             `(height, width, classes)` float32 scores before softmax, 4 bytes each, however many:
             logarithms of probabilities, which are such scores, too, unless as in the release.
         """
-        canvas = self._combine(image, boxes)
-        return self._combiner.scores(canvas, *image.shape[:2])
+        scores = self._see(image, boxes)
+        return collected(resized(scores, *image.shape[:2]))
 
     def regions(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the `(m, 4)` int32 regions that the network sees; arguments as `segment`."""
         checks.require_image(image)
-        height, width = image.shape[:2]
-        if self.input_size is None:
-            return np.array([[0, 0, height, width]], np.int32)
         boxes = self.find_boxes(image) if boxes is None else boxes
-        return self._cutter.regions(boxes, height, width)
+        return self._view.regions(*image.shape[:2], boxes)
 
     def find_boxes(self, image: np.ndarray) -> np.ndarray:
         """Returns the `(n, 4)` boxes that `segment` finds; none where no network needs any."""
         checks.require_image(image)
-        both = (self, self.ensemble or self)
-        if all(one.input_size is None for one in both):
+        if not any(one._view.needs_boxes for one in (self, self.ensemble or self)):
             return np.zeros((0, 4), np.float32)
         return find_boxes(image, self.proposals)
 
     def region_scores(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
-        """Returns what the network says of one batch of regions.
+        """Returns what the network says of one batch of regions about proposals.
 
         Args:
             image: `(height, width, 3)` uint8 RGB, an array or a tensor.
@@ -170,28 +186,13 @@ class Segmenter:
         Returns:
             `(n, rows, columns, classes)` float32 scores before softmax, one map a region.
         """
-        return checks.as_scores(self._run(self._cutter.crops(image, regions)))
+        return regions_of(self._view).region_scores(image, regions)
 
-    def _combine(self, image: np.ndarray, boxes: np.ndarray | None) -> Canvas:
+    def _see(self, image: np.ndarray, boxes: np.ndarray | None) -> ScoreMap:
+        checks.require_image(image)
+        boxes = self.find_boxes(image) if boxes is None else boxes  # Once for both.
+        scores = self._view.scores(image, boxes)
         if self.ensemble is None:
-            return self._see(image, boxes)
-        # Once for both.
-        boxes = self.find_boxes(image) if boxes is None else boxes
-        first, second = (
-            one._combiner.result(one._see(image, boxes)) for one in (self, self.ensemble)
-        )
-        combined = ensembles.combine_maps(first, second, self.ensemble_mode)
-        return Canvas(combined, tf.ones(combined.shape[:2]))
-
-    def _see(self, image: np.ndarray, boxes: np.ndarray | None) -> Canvas:
-        regions = self.regions(image, boxes)
-        size = image.shape[:2]
-        canvas = self._combiner.start(*size)
-        if self.input_size is None:
-            return self._combiner.add(canvas, *self._whole.scores(image), *size)
-        # Once, not once a batch: a large image is copied.
-        image = tf.convert_to_tensor(image)
-        for first in range(0, len(regions), self.batch_size):
-            batch = regions[first : first + self.batch_size]
-            canvas = self._combiner.add(canvas, self.region_scores(image, batch), batch, *size)
-        return canvas
+            return scores
+        both = [scores, self.ensemble._view.scores(image, boxes)]
+        return combined(both, functools.partial(ensembles.combine, mode=self.ensemble_mode))

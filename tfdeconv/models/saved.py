@@ -1,4 +1,4 @@
-"""Opening saved models: a `.keras` file, or a run folder that holds `model.keras`."""
+"""Opening saved models: a `.keras` file, a run folder that holds one, or a preset of KerasHub."""
 
 import contextlib
 import json
@@ -12,6 +12,7 @@ import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.layers import Scores
+from tfdeconv.models.preset import is_preset, load_preset
 
 MODEL_FILE = "model.keras"
 _MAX_CONFIG = 2**26
@@ -24,8 +25,10 @@ def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Mod
     pickled code.
 
     Args:
-        path: A `.keras` file, or a run folder that holds `model.keras`.
-        compile: Whether to restore optimizer, loss and metrics too, to go on training.
+        path: A `.keras` file, a run folder that holds `model.keras`, or a directory that
+            `tfdeconv.hub` saved as a preset, for which keras-hub need not be installed.
+        compile: Whether to restore optimizer, loss and metrics too, to go on training; a preset
+            holds none of them.
 
     Returns:
         The `keras.Model`.
@@ -42,6 +45,9 @@ def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Mod
     >>> class_names(load_model(path))
     ('ground', 'tree')
     """
+    if _only_a_preset(path):
+        with _damage_told(Path(path)):
+            return load_preset(path)
     file = _model_file(path)
     with _damage_told(file):
         return keras.saving.load_model(file, compile=compile)
@@ -54,7 +60,7 @@ def load_for_inference(path: str | os.PathLike[str]) -> keras.Model:
     quarter of a billion random numbers that the file then replaces takes seconds and a gigabyte.
 
     Args:
-        path: A `.keras` file, or a run folder that holds `model.keras`.
+        path: A `.keras` file, a run folder or a preset, as `load_model` takes them.
 
     Returns:
         The `keras.Model`, not compiled.
@@ -71,6 +77,9 @@ def load_for_inference(path: str | os.PathLike[str]) -> keras.Model:
     >>> load_for_inference(path).get_layer("fc6").kernel_initializer.__class__.__name__
     'Zeros'
     """
+    if _only_a_preset(path):
+        with _damage_told(Path(path)):
+            return load_preset(path, draw=False)
     file = _model_file(path)
     with _damage_told(file):
         with zipfile.ZipFile(file) as archive:
@@ -96,14 +105,18 @@ def _undrawn(config: Any) -> Any:
     }
 
 
+def _only_a_preset(path: str | os.PathLike[str]) -> bool:
+    return is_preset(path) and not (Path(path) / MODEL_FILE).is_file()
+
+
 def _model_file(path: str | os.PathLike[str]) -> Path:
     file = Path(path)
     if file.is_dir():
         file = file / MODEL_FILE
     if not file.is_file():
         raise UserError(
-            f"`{path}` must be a .keras file or a run folder that holds {MODEL_FILE}. Received: no "
-            f"file `{file}`. Train one with `tfdeconv train`."
+            f"`{path}` must be a .keras file or a run folder that holds {MODEL_FILE}, or a preset. "
+            f"Received: no file `{file}`. Train one with `tfdeconv train`."
         )
     return file
 

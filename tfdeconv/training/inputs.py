@@ -81,6 +81,11 @@ def stage_data(
     return StageData(split, cut, validation, whole)
 
 
+def fitted_to_data(recipe: Recipe, split: voc.Split) -> Recipe:
+    """Returns the recipe for windows about objects where the data set has instance maps."""
+    return recipe.about_objects() if _has_objects(split) else recipe
+
+
 def training_batches(
     stage: StageData, recipe: Recipe, seed: int, first: int, last: int
 ) -> tf.data.Dataset:
@@ -95,6 +100,10 @@ def training_batches(
         first_step=first,
     )
     return batches.map(fill_outside) if stage.whole else batches
+
+
+def _has_objects(split: voc.Split) -> bool:
+    return (split.root / "SegmentationObject").is_dir()
 
 
 def _sample(cut: windows.Windows) -> windows.Windows:
@@ -119,6 +128,6 @@ def _windows(
     if validating:
         return image_windows(split, side)
     side = round(pipeline.WINDOW_PER_INPUT * recipe.input_size)
-    if recipe.about_objects and (split.root / "SegmentationObject").is_dir():
+    if recipe.object_size and _has_objects(split):
         return centred_windows(split, side)
     return image_windows(split, side, margin=(side - recipe.input_size) // 2)

@@ -60,8 +60,9 @@ class Recipe:
             own auxiliary classifiers; 0 for none.
         normalise_loss: whether the loss is the mean over the pixels of a batch, or their sum.
         batch_norm: whether networks whose paper had no batch normalisation get it.
-        about_objects: whether networks that see whole images learn from windows about the objects,
-            where a data set has instance maps, or from windows that cover the images.
+        object_size: side of the windows of networks that see whole images where a data set has
+            instance maps: these are centred on objects. 0 for windows of `input_size` that cover
+            the images, as where it has none.
     """
 
     input_size: int
@@ -84,7 +85,7 @@ class Recipe:
     head_weight: float = 0.0
     normalise_loss: bool = True
     batch_norm: bool = False
-    about_objects: bool = False
+    object_size: int = 0
 
     def with_changes(self, **changes: Any) -> "Recipe":
         """Returns a copy with what is not None changed; all else that counts steps follows."""
@@ -98,6 +99,20 @@ class Recipe:
             given["validate_every"] = max(1, round(scale * self.validate_every))
             given["encoder_steps"] = round(scale * self.encoder_steps)
         return dataclasses.replace(self, **given)
+
+    def about_objects(self) -> "Recipe":
+        """Returns the recipe for windows about objects, with as many pixels in a batch.
+
+        Example:
+
+        >>> recipe = dataclasses.replace(PAPER["stage1"], object_size=112)
+        >>> recipe.about_objects().input_size, recipe.about_objects().batch_size
+        (112, 32)
+        """
+        if not self.object_size:
+            return self
+        windows = round(self.batch_size * (self.input_size / self.object_size) ** 2)
+        return dataclasses.replace(self, input_size=self.object_size, batch_size=windows)
 
     @property
     def batches(self) -> int:

@@ -13,7 +13,7 @@ from tfdeconv.models import load_model
 from tfdeconv.training import heads, start
 from tfdeconv.training.callbacks import Keeper, Progress, TrainingInterrupted
 from tfdeconv.training.encoder import train_encoder
-from tfdeconv.training.inputs import StageData, stage_data, training_batches
+from tfdeconv.training.inputs import StageData, fitted_to_data, stage_data, training_batches
 from tfdeconv.training.pretrained import first_model
 from tfdeconv.training.ready import make_ready
 from tfdeconv.training.recipes import Recipe
@@ -54,8 +54,7 @@ def train(
         mixed_precision: Whether to compute in half precision.
         resume: Whether to go on with the run in `out`, after Ctrl-C or a kill. On one machine's CPU
             the weights come out bit for bit as those of an uninterrupted run.
-        **changes: Numbers of the recipe to replace: `steps`, `batch_size`, `input_size`, `width`,
-            `learning_rate`.
+        **changes: Of the recipe: `steps`, `batch_size`, `input_size`, `width`, `learning_rate`.
 
     Returns:
         The `RunFolder`; `tfdeconv.load_model(out)` opens its best model.
@@ -71,8 +70,9 @@ def train(
     model = tfdeconv.load_model("runs/stage1")
     ```
     """
-    chosen = find_recipe(recipe, stage).with_changes(**changes)
-    names = voc.read_split(data, "train").class_names
+    split = voc.read_split(data, "train")
+    names = split.class_names
+    chosen = fitted_to_data(find_recipe(recipe, stage), split).with_changes(**changes)
     run = RunFolder(out)
     first = first_model(init, chosen, names, network_of(stage), seed)
     if first is not None:

@@ -1,0 +1,112 @@
+"""Raw photographs and label maps to what a network is shown: one geometry for both."""
+
+from typing import Any
+
+import keras
+import keras_hub
+import numpy as np
+
+from tfdeconv.labels import IGNORE_LABEL
+
+
+class LabelledImageConverter(keras_hub.layers.ImageConverter):
+    """Resizes images, and keeps all of them: the base of the image converters.
+
+    Scaling and the mean are left to the network, whose first layer does them. Where the image has
+    other proportions than `image_size`, it is padded with black, as the windows that DeconvNet is
+    trained on; KerasHub's own default cuts off what does not fit.
+
+    Args:
+        image_size: `(height, width)` of the result, or None to leave images as they are.
+        crop_to_aspect_ratio: Cuts off in place of padding; then `pad_to_aspect_ratio` is False.
+        pad_to_aspect_ratio: With both False the image is stretched.
+        **kwargs: As `keras_hub.layers.ImageConverter`.
+
+    Call arguments:
+        inputs: `(height, width, 3)` or `(batch, height, width, 3)` RGB in [0, 255], uint8 or float.
+    """
+
+    def __init__(
+        self,
+        image_size: tuple[int, int] | None = None,
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            image_size=image_size,
+            crop_to_aspect_ratio=crop_to_aspect_ratio,
+            pad_to_aspect_ratio=pad_to_aspect_ratio,
+            **kwargs,
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """Returns float32 images of `image_size`."""
+        return super().call(_as_float(inputs))
+
+
+class LabelMapPreprocessor(keras_hub.models.ImageSegmenterPreprocessor):
+    """Converts images, and label maps by the same geometry: the base of the preprocessors.
+
+    Labels take the value of the nearest pixel, and 255 where the image is padded, which no loss and
+    no metric of this package counts.
+
+    Args:
+        image_converter: A `LabelledImageConverter`, or None to pass everything on as it is.
+        **kwargs: `name`.
+
+    Call arguments:
+        x: `(height, width, 3)` or `(batch, height, width, 3)` RGB images in [0, 255].
+        y: None, or integer labels of the images, `(height, width)` or `(batch, height, width)`; a
+            channel axis of 1 may follow.
+        sample_weight: Passed on as it is.
+
+    Returns:
+        The images, or a tuple with what else was given. Images and labels that were resized are
+        float32; labels are without a channel axis.
+
+    Raises:
+        ValueError: when the labels have more than one channel.
+    """
+
+    def __init__(self, image_converter: Any = None, **kwargs: Any) -> None:
+        # KerasHub's own resizing of masks knows no padding.
+        super().__init__(image_converter=image_converter, resize_output_mask=False, **kwargs)
+
+    def call(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Returns what the network is shown."""
+        if y is not None:
+            x, y = (np.asarray(value) if isinstance(value, list) else value for value in (x, y))
+            y = self._resize_labels(_as_maps(y, len(x.shape)))
+        return super().call(x, y=y, sample_weight=sample_weight)
+
+    def _resize_labels(self, labels: Any) -> Any:
+        converter = self.image_converter
+        if converter is None or converter.image_size is None:
+            return labels
+        # Made when it is needed: a second converter of this layer would be saved over the first.
+        resize = keras_hub.layers.ImageConverter(
+            image_size=converter.image_size,
+            crop_to_aspect_ratio=converter.crop_to_aspect_ratio,
+            pad_to_aspect_ratio=converter.pad_to_aspect_ratio,
+            interpolation="nearest",
+        )
+        resize.resizing.fill_value = IGNORE_LABEL
+        return resize(_as_float(labels[..., None]))[..., 0]
+
+
+def _as_float(images: Any) -> Any:
+    # Keras 3.15 rounds resized bytes in eager mode and not in tf.data, and cannot pad them at all.
+    # This layer casts in either, whatever the backend.
+    return keras.layers.Rescaling(1.0, dtype="float32")(images)
+
+
+def _as_maps(labels: Any, rank: int) -> Any:
+    if len(labels.shape) == rank - 1:
+        return labels
+    if len(labels.shape) == rank and labels.shape[-1] == 1:
+        return labels[..., 0]
+    raise ValueError(
+        "`y` must be label maps (batch, height, width) of class indices, 255 = void. "
+        f"Received: y.shape={tuple(labels.shape)}. One-hot labels: take their argmax."
+    )

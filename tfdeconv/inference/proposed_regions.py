@@ -1,0 +1,58 @@
+"""A network for squares of one size, which sees the regions of object proposals."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdeconv.inference import checks
+from tfdeconv.inference.augmented import with_mirror_image
+from tfdeconv.inference.combiner import Combiner
+from tfdeconv.inference.cutter import RegionCutter
+from tfdeconv.inference.graph import runner
+from tfdeconv.inference.score_map import ScoreMap
+
+
+class ProposedRegions:
+    """Runs a network over the whole image and the squares about the best proposals.
+
+    Args:
+        model: Keras model from RGB in [0, 255], `(batch, size, size, 3)`, to scores,
+            `(batch, rows, columns, classes)`.
+        boxes: the most proposals to use beside the whole image.
+        aggregate: how the scores of regions become one (`tfdeconv.inference.aggregate`).
+        batch_size: the most regions of a batch.
+        flip: whether the network sees the mirror image of every region, too.
+    """
+
+    needs_boxes = True
+
+    def __init__(
+        self, model: keras.Model, boxes: int, aggregate: str, batch_size: int, flip: bool
+    ) -> None:
+        self._cutter = RegionCutter(model.input_shape[1], boxes, batch_size)
+        self._combiner = Combiner(model.output_shape[-1], aggregate)
+        self.batch_size = self._cutter.batch_size
+        self.run = runner(model, self.batch_size)
+        if flip:
+            self.run = with_mirror_image(self.run)
+
+    def regions(self, height: int, width: int, boxes: np.ndarray) -> np.ndarray:
+        """Returns the `(m, 4)` int32 regions that the network sees; see `choose_regions`."""
+        return self._cutter.regions(boxes, height, width)
+
+    def region_scores(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
+        """Returns the scores of one batch of regions: `(n, rows, columns, classes)` float32."""
+        return checks.as_scores(self.run(self._cutter.crops(image, regions)))
+
+    def scores(self, image: np.ndarray, boxes: np.ndarray) -> ScoreMap:
+        """Returns the combined scores, on a canvas of bounded size."""
+        height, width = image.shape[:2]
+        regions = self.regions(height, width, boxes)
+        canvas = self._combiner.start(height, width)
+        # Once, not once a batch: a large image is copied.
+        image = tf.convert_to_tensor(image)
+        for first in range(0, len(regions), self.batch_size):
+            batch = regions[first : first + self.batch_size]
+            scores = self.region_scores(image, batch)
+            canvas = self._combiner.add(canvas, scores, batch, height, width)
+        return self._combiner.score_map(canvas)
