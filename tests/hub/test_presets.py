@@ -74,9 +74,8 @@ def test_a_task_is_a_network_for_the_rest_of_the_package(saved):
     network = load_model(folder)
     expected = Segmenter(network, boxes=0).segment(images[0])
     assert class_names(task) == on_backend.NAMES
-    plain = keras.Model(task.input, task.output)
-    np.testing.assert_array_equal(Segmenter(plain, boxes=0).segment(images[0]), expected)
-    np.testing.assert_array_equal(Segmenter(folder, boxes=0).segment(images[0]), expected)
+    for opened in (Segmenter(task, boxes=0), Segmenter.from_preset(folder, boxes=0)):
+        np.testing.assert_array_equal(opened.segment(images[0]), expected)
 
 
 def test_an_open_deconvnet_takes_other_sizes(tmp_path):

@@ -79,13 +79,18 @@ def is_plain(model: keras.Model) -> bool:
 def _graph(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    if "output_layers" not in model.get_config():
+    try:
+        # Uncompiled: a clone of a compiled model would be compiled, too.
+        graph = keras.Model(model.input, model.output, name=model.name)
+    except (AttributeError, ValueError):
+        graph = None
+    # A model whose layers are no graph is a single layer of this one.
+    if graph is None or any(layer is model for layer in graph.layers):
         raise ValueError(
             "`model` must be a functional or sequential model, whose layers are a graph. "
             f"Received: model={model}"
         )
-    # Uncompiled: a clone of a compiled model would be compiled, too.
-    return keras.Model(model.input, model.output, name=model.name)
+    return graph
 
 
 def _new_inputs(graph: keras.Model) -> Any:
