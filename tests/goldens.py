@@ -124,6 +124,13 @@ NETWORKS = {
     "segnet": network("segnet", (2, 17, 22, 3)),
     "unet": network("unet", (1, 7, 20, 3), padding="valid"),
 }
+# Scores of whole images, not of pixels.
+CLASSIFIERS = {
+    "CAM": Golden(
+        lambda: models.CAM(4, width=1 / 32, class_names=("nothing", *CLASSES), batch_norm=True),
+        (2, 20, 33, 3),
+    ),
+}
 # Compiled into a network: what `--resume` opens again.
 LOSSES_AND_METRICS: dict[str, Callable[[], Any]] = {
     "CrossEntropy": lambda: losses.CrossEntropy(7, "loss_of_mine", class_weights=(1.0, 2.0, 0.5)),
@@ -134,4 +141,4 @@ LOSSES_AND_METRICS: dict[str, Callable[[], Any]] = {
     "MeanIoU": lambda: MeanIoU(3, ignore_label=7, name="iou_of_mine"),
     "Tversky": lambda: losses.Tversky(0.2, 0.9, ignore_label=7),
 }
-GOLDENS = LAYERS | NETWORKS
+GOLDENS = LAYERS | NETWORKS | CLASSIFIERS

@@ -34,11 +34,14 @@ def test_wrong_usage_is_exit_status_2():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["cam", "missing", "--out", "cam"], "`missing` must be a data set in PASCAL VOC layout"),
         (["check", "missing"], "`missing` must be a data set in PASCAL VOC layout"),
         (["evaluate", "missing.keras", "missing"], "`missing` must be a data set"),
         (["export", "missing.keras", "out"], "missing.keras"),
+        (["lesion", "missing.keras", "missing", "--out", "lesion"], "`missing` must be a data set"),
         (["propose", "missing.jpg", "--out", "p.npz"], "missing.jpg"),
         (["segment", "missing.keras", "missing.jpg", "--out", "out"], "missing"),
+        (["walkthrough", "missing.keras", "missing.jpg", "--out", "page.html"], "missing"),
         (["train", "stage1", "missing", "--out", "run"], "`missing` must be a data set"),
         (["train", "fcn8s", "missing", "--out", "run"], "`missing` must be a data set"),
         (["verify", "missing", "missing.keras"], "missing"),

@@ -20,7 +20,7 @@ FLOORS = (
     ("data", "models"),
     ("inference", "visual"),
     ("inference.evaluate", "training"),
-    ("export", "hub"),
+    ("export", "hub", "weak"),
     ("cli",),
 )
 # On the ground floor reading and writing rest on one another; none of these leads back.

@@ -16,9 +16,9 @@ def run(*words):
 
 def test_draws_and_says_where(tmp_path, capsys):
     out = tmp_path / "drawn"
-    run(str(out), "--images", "2", "--val", "1", "--seed", "5")
+    run(str(out), "--images", "2", "--val", "1", "--seed", "5", "--objects", "1")
     assert len(list((out / "JPEGImages").iterdir())) == 3
-    assert '"seed": 5' in (out / "drawn.json").read_text()
+    assert '"seed": 5,\n  "objects": 1\n' in (out / "drawn.json").read_text()
     lines = capsys.readouterr().out.splitlines()
     assert lines == [f"{out}: 2 training and 1 validation pictures, 8 classes and background"]
 

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from tests.inference.networks import colour_network, painted
+from tests.inference.networks import colour_network, open_network, painted
 from tests.layers_helpers import switch_network
 from tfdeconv import boxes, images
-from tfdeconv.cli import visualize
+from tfdeconv.cli import shown, visualize
 from tfdeconv.errors import UserError
 from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.visual.aggregation import by_size, draw_aggregation
@@ -49,36 +49,44 @@ def test_activations(folder, tmp_path, capsys) -> None:
     out = tmp_path / "new" / "figure.png"
     run(folder / "unpooling.keras", folder / "photo.png", "--out", out)
     whole = images.read_image(out)
-    # Two unpoolings: the input and two maps above, the prediction and two maps below.
-    assert whole.shape == (8 + 2 * 274 + 44, 8 + 3 * 232, 3)
+    # The input, the maps before two unpoolings and the last one above; what became of them below.
+    assert whole.shape == (8 + 2 * 274 + 44, 8 + 4 * 232, 3)
     said = capsys.readouterr().out
-    assert said in [f"{out}: 4 activations for '{name}'\n" for name in NAMES[1:]]
+    assert said in [f"{out}: 2 steps of the decoder for '{name}'\n" for name in NAMES[1:]]
     run(folder / "unpooling.keras", folder / "photo.png", "--out", out, "--box", "5,5,15,22")
     assert (images.read_image(out)[50:274, 8:232] != whole[50:274, 8:232]).any()
 
 
 def test_the_object_is_shown_with_the_margin_that_the_network_sees() -> None:
     image = painted(30, 44)[0]
-    crop, inside = visualize._crop(image, (5, 5.4, 15, 15.4), 12)
+    crop, inside = shown.shown_to(colour_network(12), image, (5, 5.4, 15, 15.4))
     region = boxes.enlarge_to_square(np.array([5, 5.4, 15, 15.4]))[0]
     assert (region[2:] - region[:2] == 12).all()
     top, left, bottom, right = region
     np.testing.assert_array_equal(crop, image[top:bottom, left:right])
-    assert (np.argwhere(inside[..., 0] > 0).min(0) == 1).all() and inside.sum() == 100
+    assert (np.argwhere(inside > 0).min(0) == 1).all() and inside.sum() == 100
 
 
 def test_the_margin_of_the_whole_image_is_not_inside() -> None:
-    crop, inside = visualize._crop(np.full((20, 40, 3), 9, np.uint8), None, 48)
-    assert crop.shape == (48, 48, 3) and (crop[inside[..., 0] == 1] == 9).all()
-    assert inside.sum() == 20 * 40 and not crop[inside[..., 0] == 0].any()
+    crop, inside = shown.shown_to(colour_network(48), np.full((20, 40, 3), 9, np.uint8))
+    assert crop.shape == (48, 48, 3) and (crop[inside == 1] == 9).all()
+    assert inside.sum() == 20 * 40 and not crop[inside == 0].any()
+
+
+def test_a_network_for_any_size_is_shown_the_whole_image_whatever_the_box() -> None:
+    image = painted(30, 44)[0]
+    picture, inside = shown.shown_to(open_network(16), image, (5, 6, 15, 26))
+    assert picture.shape == (32, 48, 3) and inside.shape == (32, 48)
+    np.testing.assert_array_equal(picture[:30, :44], image)
+    assert (picture[30:] == [123, 117, 104]).all() and inside.sum() == 10 * 20
 
 
 def test_another_network_beside(folder, tmp_path, capsys) -> None:
     out = tmp_path / "figure.png"
     words = (folder / "unpooling.keras", folder / "photo.png", "--out", out)
     run(*words, "--beside", folder / "fcn.keras")
-    assert images.read_image(out).shape == (8 + 3 * 274 + 44, 8 + 3 * 232, 3)
-    assert ": 5 activations for" in capsys.readouterr().out
+    assert images.read_image(out).shape == (8 + 4 * 274 + 44, 8 + 4 * 232, 3)
+    assert ": 3 steps of the decoder for" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("aggregate", ["max", "mean"])
@@ -111,14 +119,15 @@ def test_proposals_of_a_file(folder, tmp_path, capsys) -> None:
 @pytest.mark.parametrize(
     ("model", "words", "message"),
     [
-        ("colours", (), r"must have unpooling layers"),
+        ("colours", (), r"must have layers that enlarge a map"),
         ("unpooling", ("--beside", "MISSING"), r"MISSING` must be a \.keras file"),
         ("unpooling", ("--box", "100,0,120,20"), r"`--box` must show some of the image, 30 pixels"),
         ("unpooling", ("--aggregation", "--box", "0,0,9,9"), r"`--aggregation` must stand alone"),
-        ("fcn", (), r"must have unpooling layers.*'fcn'"),
+        ("fcn", ("--switches",), r"must have switches.*'fcn', which has none"),
+        ("unpooling", ("--switches", "--beside", "fcn.keras"), r"`--switches` must come without"),
         ("heights", (), r"must map RGB images of one square size"),
         ("unpooling", ("--beside", "colours.keras"), r"must have layers that enlarge a map"),
-        ("fcn", ("--aggregation",), r"sees whole images"),
+        ("fcn", ("--aggregation",), r"sees whole images.* Leave --aggregation out"),
         ("missing", (), r"missing.keras` must be a \.keras file"),
     ],
 )
@@ -154,11 +163,11 @@ def test_a_box_that_is_none(box, message, capsys) -> None:
     assert message in capsys.readouterr().err
 
 
-def test_a_network_for_any_size_is_shown_the_papers(folder, tmp_path) -> None:
+def test_switches_of_a_network_for_any_size(folder, tmp_path, capsys) -> None:
     keras.utils.set_random_seed(0)
     switch_network((None, None, 3), NAMES).save(tmp_path / "open.keras")
     out = tmp_path / "figure.png"
-    run(tmp_path / "open.keras", folder / "photo.png", "--out", out)
-    colours = images.read_image(out)[50 : 50 + 224, 8 + 2 * 232 :][:, :224]
-    # One pixel of the map to one of the panel: half of the rows hold no value to put back.
-    assert colours.shape == (224, 224, 3) and (colours == [0, 0, 4]).all(-1).mean() > 0.7
+    run(tmp_path / "open.keras", folder / "photo.png", "--out", out, "--switches")
+    assert capsys.readouterr().out == f"{out}: the switches of 2 poolings\n"
+    # 30 rows to 44 columns, 336 pixels wide.
+    assert images.read_image(out).shape == (8 + 2 * (230 + 42 + 8) + 44, 8 + 3 * 344, 3)

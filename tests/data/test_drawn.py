@@ -153,7 +153,26 @@ def test_another_seed_in_the_same_folder_is_refused(tmp_path):
         draw_dataset(tmp_path, images=1, val=0, seed=4)
 
 
-@pytest.mark.parametrize("wrong", [{"images": 0}, {"val": -1}, {"seed": -2}])
+def test_one_object_alone(tmp_path):
+    root = draw_dataset(tmp_path / "single", images=4, val=1, objects=1)
+    for name in ids(root, "train") + ids(root, "val"):
+        instances = read_labels(root / "SegmentationObject" / f"{name}.png")
+        assert set(np.unique(instances)) == {0, 1, IGNORE_LABEL}
+    with pytest.raises(UserError, match=r"seed 0 and version 1 to go on.*Received.*'objects': 1"):
+        draw_dataset(root, images=4, val=1)
+    with pytest.raises(UserError, match=r"seed 0, objects 2 and version"):
+        draw_dataset(root, images=4, val=1, objects=2)
+
+
+def test_as_many_objects_as_asked_for_at_most():
+    for number in range(6):
+        scene = draw_scene(np.random.default_rng((0, number)), objects=6)
+        assert 2 <= len(np.unique(scene.instances)) - 2 <= 6
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"images": 0}, {"val": -1}, {"seed": -2}, {"objects": 0}, {"objects": 7}]
+)
 def test_numbers_are_checked(tmp_path, wrong):
     ((name, value),) = wrong.items()
     with pytest.raises(UserError, match=f"{name}={value}"):

@@ -4,6 +4,7 @@ The folder has PASCAL VOC layout, so that every other command takes it. The same
 pictures, and a second call with more --images keeps those that stand.
 
   tfdeconv draw drawn --images 800 --val 100
+  tfdeconv draw single --objects 1
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("images", "number of training pictures (default 800)"),
         ("val", "number of validation pictures (default 100)"),
         ("seed", "another seed, other pictures (default 0)"),
+        ("objects", "objects of a picture, 1 to 6 (default two to six, as chance has it)"),
     ):
         parser.add_argument(
             f"--{name}", type=int, metavar="N", default=argparse.SUPPRESS, help=text
@@ -33,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     """Draws the data set and prints where it is and what it holds."""
     from tfdeconv.data.drawn import draw_dataset
 
-    names = ("images", "val", "seed")
+    names = ("images", "val", "seed", "objects")
     chosen = {name: getattr(args, name) for name in names if hasattr(args, name)}
     print(describe(draw_dataset(args.out, **chosen)))
 

@@ -25,6 +25,9 @@ COMMANDS = (
     "evaluate",
     "segment",
     "visualize",
+    "cam",
+    "lesion",
+    "walkthrough",
     "export",
     "verify",
 )

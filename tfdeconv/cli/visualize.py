@@ -1,30 +1,30 @@
-"""Draws what happens inside: activations through the decoder, or aggregation step by step.
+"""Draws what happens inside: activations through the decoder, switches, or aggregation.
 
-Without --aggregation: a map of every unpooling and of the last deconvolution behind it, from the
-bottleneck to the image (Figure 4 of the paper), for the whole image or the object in --box; with
---beside the upsampling layers of another network, too. With --aggregation: what is found in the
-image with 1, 5, 10, 20 and 50 regions in decreasing size (Figure 6).
+By default a map of every layer that makes maps larger again, above it the map that it is made of,
+from the bottleneck to the image (Figure 4 of the paper): for the whole image or the object in
+--box; with --beside those of another network, too. With --switches, for networks that unpool: where
+in the image the maximum of every pooling window stood. With --aggregation, for networks that see
+regions: what is found with 1, 5, 10, 20 and 50 regions in decreasing size (Figure 6).
 
   tfdeconv visualize runs/stage2 photo.jpg --out activations.png --box 40,60,200,180
   tfdeconv visualize runs/stage2 photo.jpg --out activations.png --beside runs/fcn8s
+  tfdeconv visualize runs/segnet photo.jpg --out switches.png --switches
   tfdeconv visualize runs/stage2 photo.jpg --out aggregation.png --aggregation
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfdeconv.cli import evaluate
+from tfdeconv.cli.shown import box_of, shown_to
 
 if TYPE_CHECKING:
     import numpy as np
 
-# What a network that takes any size is shown: the paper's input.
-_OPEN_SIZE = 224
-HELP = "draw the activations of the decoder, or aggregation with more and more regions"
+HELP = "draw the activations of the decoder, the switches, or aggregation with more regions"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,13 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE.png", required=True, help="the picture to write")
     parser.add_argument(
         "--box",
-        type=_box,
+        type=box_of,
         metavar="TOP,LEFT,BOTTOM,RIGHT",
-        help="the object in pixels; it is shown with the margin that the network sees (default: "
-        "the whole image)",
+        help="the object in pixels; a network for squares is shown it with the margin that it "
+        "sees, one for every size the whole image (default: the whole image)",
     )
-    parser.add_argument("--beside", metavar="MODEL2", help="another network, for a row of its own")
-    parser.add_argument(
+    parser.add_argument("--beside", metavar="MODEL2", help="another network, for rows of its own")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--switches",
+        action="store_true",
+        help="draw where the maximum of every pooling window stood",
+    )
+    kind.add_argument(
         "--aggregation",
         action="store_true",
         help="draw aggregation; the choices below belong to it",
@@ -63,33 +69,48 @@ def run(args: argparse.Namespace) -> None:
             "`--aggregation` must stand alone: it shows the whole image. Received: --box or "
             "--beside. Leave one of them out."
         )
+    if args.switches and args.beside:
+        raise UserError("`--switches` must come without --beside. Leave one of them out.")
     image = read_image(args.image)
     # Before the long work, not after it.
     files.ensure_writable_folder(out.parent)
-    picture, said = (_aggregation if args.aggregation else _activations)(args, image)
+    draw = _aggregation if args.aggregation else _switches if args.switches else _activations
+    picture, said = draw(args, image)
     files.write_bytes(out, encode_png(picture))
     print(f"{out}: {said}")
 
 
 def _activations(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
-    from tfdeconv.inference.checks import sizes
     from tfdeconv.models import class_names, load_model
     from tfdeconv.visual.activation_panels import draw_activations
-    from tfdeconv.visual.activations import unpooling_activations, upsampling_activations
+    from tfdeconv.visual.activations import decoder_activations
 
     model = load_model(args.model)
-    size = sizes(model)[0] or _OPEN_SIZE
-    crop, inside = _crop(image, args.box, size)
-    shown = unpooling_activations(model, crop, inside)
-    beside = None
+    picture, inside = shown_to(model, image, args.box)
+    shown = decoder_activations(model, picture, inside)
+    beside = picture_beside = None
     if args.beside:
         other = load_model(args.beside)
-        crop_beside, _ = _crop(image, args.box, sizes(other)[0] or size)
-        beside = upsampling_activations(other, crop_beside, shown.label)
+        picture_beside, _ = shown_to(other, image, args.box)
+        beside = decoder_activations(other, picture_beside, label=shown.label)
     names = class_names(model)
-    count = sum(map(len, (*shown.rows, *(beside.rows if beside else ()))))
+    steps = len(shown.steps) + (len(beside.steps) if beside else 0)
     what = f"'{names[shown.label]}'" if names else f"class {shown.label}"
-    return draw_activations(crop, shown, beside, names), f"{count} activations for {what}"
+    sheet = draw_activations(picture, shown, beside, names, picture_beside)
+    return sheet, f"{steps} step{'s' * (steps != 1)} of the decoder for {what}"
+
+
+def _switches(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
+    from tfdeconv.models import class_names, load_model
+    from tfdeconv.visual.switch_panels import draw_switches
+    from tfdeconv.visual.switches import network_switches
+
+    model = load_model(args.model)
+    picture, inside = shown_to(model, image, args.box)
+    found = network_switches(model, picture, inside)
+    count = len(found.levels)
+    sheet = draw_switches(picture, found, class_names(model))
+    return sheet, f"the switches of {count} pooling{'s' * (count != 1)}"
 
 
 def _aggregation(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
@@ -103,7 +124,7 @@ def _aggregation(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarra
     if segmenter.input_size is None:
         raise UserError(
             f"`{args.model}` must be a network that sees regions of one size. Received: one that "
-            "sees whole images, of which there is nothing to aggregate."
+            "sees whole images, of which there is nothing to aggregate. Leave --aggregation out."
         )
     found = None if proposals is None else boxes_of(Path(args.image), proposals)
     regions = by_size(segmenter.regions(image, found))
@@ -119,40 +140,3 @@ def _aggregation(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarra
         labels[count] = combiner.labels(canvas, height, width)
     picture = draw_aggregation(image, regions, labels, class_names(segmenter.model))
     return picture, f"{len(labels)} steps, up to {done} regions"
-
-
-def _crop(
-    image: np.ndarray, box: tuple[float, ...] | None, size: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """What the network is shown of a box or the whole image, and which pixels are in the box."""
-    import numpy as np
-
-    from tfdeconv import boxes
-    from tfdeconv.data.crops import crop_image
-    from tfdeconv.errors import UserError
-
-    height, width = image.shape[:2]
-    box = box or (0, 0, height, width)
-    inside = np.round(boxes.clip(np.array(box), height, width)).astype(int)
-    if boxes.area(inside)[0] == 0:
-        raise UserError(
-            f"`--box` must show some of the image, {height} pixels high and {width} wide. "
-            f"Received: {','.join(f'{edge:g}' for edge in box)} (top,left,bottom,right)"
-        )
-    (top, left, bottom, right), *_ = inside
-    mask = np.zeros((height, width, 1), np.uint8)
-    mask[top:bottom, left:right] = 1
-    region = boxes.enlarge_to_square(np.array(box))[0]
-    return tuple(crop_image(whole, region, size).numpy() for whole in (image, mask))
-
-
-def _box(text: str) -> tuple[float, ...]:
-    try:
-        top, left, bottom, right = edges = tuple(map(float, text.split(",")))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be four numbers, not {text!r}") from None
-    if not all(map(math.isfinite, edges)) or max(map(abs, edges)) >= 2**29:
-        raise argparse.ArgumentTypeError(f"must be pixels of an image, not {text!r}")
-    if bottom <= top or right <= left:
-        raise argparse.ArgumentTypeError(f"must have an area, top above bottom, not {text!r}")
-    return edges

@@ -167,7 +167,8 @@ class Segmenter:
         """Returns the `(m, 4)` int32 regions that the network sees; arguments as `segment`."""
         checks.require_image(image)
         boxes = self.find_boxes(image) if boxes is None else boxes
-        return self._view.regions(*image.shape[:2], boxes)
+        height, width = image.shape[:2]
+        return self._view.regions(height, width, boxes)
 
     def find_boxes(self, image: np.ndarray) -> np.ndarray:
         """Returns the `(n, 4)` boxes that `segment` finds; none where no network needs any."""

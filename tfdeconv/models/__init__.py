@@ -1,5 +1,6 @@
 """The networks: functions that return functional Keras models, and how to load a saved one."""
 
+from tfdeconv.models.cam import CAM, class_activation_maps
 from tfdeconv.models.deconvnet import DeconvNet
 from tfdeconv.models.deep_contextual import DeepContextual
 from tfdeconv.models.deeplab import DeepLabASPP, DeepLabLargeFOV
@@ -13,6 +14,7 @@ from tfdeconv.models.segnet import SegNet
 from tfdeconv.models.unet import UNet
 
 __all__ = [
+    "CAM",
     "DeconvNet",
     "DeepContextual",
     "DeepLabASPP",
@@ -27,6 +29,7 @@ __all__ = [
     "SegNet",
     "UNet",
     "build",
+    "class_activation_maps",
     "class_names",
     "list_models",
     "load_for_inference",

@@ -11,7 +11,7 @@ from tfdeconv.visual.captions import captioned, with_notes
 from tfdeconv.visual.overlay import PAPER, overlay, panels
 
 # The paper's input: maps of 7, 14, 28, 56 and 112 pixels fill it exactly.
-_SIDE = 224
+SIDE = 224
 
 
 def draw_activations(
@@ -19,45 +19,44 @@ def draw_activations(
     shown: Activations,
     beside: Activations | None = None,
     class_names: Sequence[str] | None = None,
+    image_beside: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draws the activations of one network, and those of another one in a row of their own.
+    """Draws the activations of one network, and those of another one in rows of their own.
 
     Args:
         image: `(height, width, 3)` uint8 RGB or float in [0, 255], as the network saw it.
-        shown: From `unpooling_activations`.
-        beside: From `upsampling_activations` for the same image.
+        shown: From `decoder_activations`.
+        beside: From `decoder_activations` of another network for the same class.
         class_names: The name of every label; their numbers are written without.
+        image_beside: As the other network saw it; as the first one by default.
 
     Returns:
-        The sheet, uint8 RGB. Panels are 224 pixels wide, one pixel of a map being a block of them;
-        dark is zero (or the lowest value, where that is negative), bright the largest of the map.
+        The sheet, uint8 RGB, two rows a network: above the maps before every step, below those
+        behind it. The longer side of a panel is 224 pixels, one pixel of a map being a block of
+        them; dark is zero (or the lowest value, where that is negative), bright the largest.
     """
-    picture = np.clip(image, 0, 255).astype(np.uint8)
-    first, *others = shown.rows
-    size = f"{picture.shape[0]} x {picture.shape[1]}, as the network sees it"
-    rows = [[captioned(_resized(picture), "input", size), *map(_panel, first)]]
-    for row in others:
-        rows.append([_prediction(picture, shown, class_names), *map(_panel, row)])
+    rows = _rows(image, shown, class_names)
     if beside is not None:
-        for row in beside.rows:
-            rows.append([_prediction(picture, beside, class_names), *map(_panel, row)])
-    blank = np.full_like(rows[0][0], PAPER)
+        rows += _rows(image if image_beside is None else image_beside, beside, class_names)
     columns = max(map(len, rows))
+    blank = np.full_like(rows[0][0], PAPER)
     sheet = panels([[*row, *[blank] * (columns - len(row))] for row in rows])
+    name = _name(shown.label, class_names)
     notes = [
-        "Of every layer, the channel whose map follows the probability of "
-        f"'{_name(shown.label, class_names)}' most closely; an unpooled map shows the channel "
-        f"that it puts back{', scores that of the class' * (beside is not None)}.",
-        "Every map in a range of its own: dark is zero, bright its largest value.",
+        "Above the map that a step enlarges, below what becomes of it: of every layer the channel "
+        f"that follows the probability of '{name}' most closely.",
+        "A layer without weights shows the channel above it. Every map in a range of its own: dark "
+        "is zero, bright its largest value.",
     ]
     return with_notes(sheet, notes)
 
 
-def colour_map(values: np.ndarray) -> np.ndarray:
+def colour_map(values: np.ndarray, most: float | None = None) -> np.ndarray:
     """Shows a map by colours from black over red to light yellow.
 
     Args:
         values: `(rows, columns)` float32.
+        most: What is shown lightest; the largest value by default.
 
     Returns:
         `(rows, columns, 3)` uint8 RGB. Zero is black, or the lowest value where that is negative.
@@ -69,36 +68,87 @@ def colour_map(values: np.ndarray) -> np.ndarray:
     """
     import cv2
 
-    low, high = min(0.0, float(values.min())), float(values.max())
-    shares = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    low, high = min(0.0, float(values.min())), float(values.max()) if most is None else most
+    shares = np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values)
     bytes_ = np.round(255 * shares).astype(np.uint8)
     return cv2.cvtColor(cv2.applyColorMap(bytes_, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
 
 
-def _panel(activation: Activation) -> np.ndarray:
+def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Fits an image, a colour map or labels into a panel, in the middle of white where it is not.
+
+    Args:
+        image: `(rows, columns, 3)` uint8 RGB, or `(rows, columns)` labels.
+        size: Height and width of the panel.
+
+    Returns:
+        The panel; enlarged pixels are blocks rather than a blur, since what the pixels of a map are
+        is the point of the picture.
+    """
+    import cv2
+
+    factor = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    rows, columns = (max(1, round(factor * side)) for side in image.shape[:2])
+    kind = cv2.INTER_AREA if image.ndim == 3 and factor < 1 else cv2.INTER_NEAREST
+    panel = np.full((*size, *image.shape[2:]), PAPER[0], np.uint8)
+    top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
+    panel[top : top + rows, left : left + columns] = cv2.resize(
+        image, (columns, rows), interpolation=kind
+    )
+    return panel
+
+
+def panel_size(height: int, width: int) -> tuple[int, int]:
+    """Returns the height and width of panels for an image: the longer side is 224 pixels.
+
+    Example:
+
+    >>> panel_size(375, 500), panel_size(64, 64)
+    ((168, 224), (224, 224))
+    """
+    factor = SIDE / max(height, width)
+    return max(1, round(factor * height)), max(1, round(factor * width))
+
+
+def _rows(
+    image: np.ndarray, shown: Activations, class_names: Sequence[str] | None
+) -> list[list[np.ndarray]]:
+    picture = np.clip(image, 0, 255).astype(np.uint8)
+    size = panel_size(*picture.shape[:2])
+    note = f"{picture.shape[0]} x {picture.shape[1]}, as it is shown"
+    above = [captioned(fitted(picture, size), f"{shown.network}: input", note)]
+    below = [_prediction(picture, shown, class_names, size)]
+    for before, after in shown.steps:
+        above.append(_panel(before, size))
+        below.append(_panel(after, size))
+    if shown.densest is not None:
+        above.append(_panel(shown.densest, size))
+    else:
+        above.append(np.full_like(above[0], PAPER))
+    found = fitted(colour_map(shown.probability), size)
+    most = f"at most {shown.probability.max():.0%}"
+    below.append(captioned(found, f"probability of {_name(shown.label, class_names)}", most))
+    return [above, below]
+
+
+def _panel(activation: Activation, size: tuple[int, int]) -> np.ndarray:
     rows, columns = activation.values.shape
     note = f"{rows} x {columns}, channel {activation.channel}"
-    return captioned(_resized(colour_map(activation.values)), activation.layer, note)
+    return captioned(fitted(colour_map(activation.values), size), activation.layer, note)
 
 
 def _prediction(
-    picture: np.ndarray, shown: Activations, class_names: Sequence[str] | None
+    picture: np.ndarray,
+    shown: Activations,
+    class_names: Sequence[str] | None,
+    size: tuple[int, int],
 ) -> np.ndarray:
     # Enlarged first, so that the line around an object is one pixel of the sheet.
-    labelled = overlay(_resized(picture), _resized(shown.labels))
+    labelled = overlay(fitted(picture, size), fitted(shown.labels, size))
     found = np.count_nonzero(shown.labels == shown.label) / shown.labels.size
     share = "under 1%" if 0 < found < 0.01 else f"{found:.0%}"
     note = f"{_name(shown.label, class_names)}: {share} of the pixels"
-    return captioned(labelled, f"{shown.network}: prediction", note)
-
-
-def _resized(image: np.ndarray) -> np.ndarray:
-    import cv2
-
-    # Blocks rather than a blur: what the pixels of a map are is the point of the picture.
-    shrinks = image.ndim == 3 and max(image.shape[:2]) > _SIDE
-    kind = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
-    return cv2.resize(image, (_SIDE, _SIDE), interpolation=kind)
+    return captioned(labelled, "prediction", note)
 
 
 def _name(label: int, class_names: Sequence[str] | None) -> str:

@@ -1,9 +1,9 @@
 """What passes through a decoder on its way from a few pixels to the image (the paper's Figure 4).
 
 The paper shows "the most representative activation" of every layer, chosen by eye; here it is the
-channel that follows the probability of the main class (`tfdeconv.visual.representative`). An
-unpooled map is shown for the channel of the map that it puts back, so that a column tells where the
-values of the one before it went.
+channel that follows the probability of the main class (`tfdeconv.visual.representative`). Which
+layers are shown is found in the graph (`tfdeconv.visual.decoder`): DeconvNet and SegNet unpool,
+U-Net and FCN deconvolve, DeepLab and PSPNet interpolate.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ import keras
 import numpy as np
 
 from tfdeconv.errors import UserError
-from tfdeconv.layers import Unpool
+from tfdeconv.visual.decoder import Step, enlarging_steps, first, producing_layers, source_name
 from tfdeconv.visual.representative import class_probability, main_class, representative_channel
-
-_ENLARGING = (Unpool, keras.layers.UpSampling2D, keras.layers.Resizing)
 
 
 class Activation(NamedTuple):
@@ -39,131 +37,131 @@ class Activations(NamedTuple):
 
     Attributes:
         network: Its name.
-        rows: Rows of activations from the bottleneck to the image: unpooled maps and densified
-            ones, or the enlarged maps alone.
+        steps: From the bottleneck to the image, a map and the larger one that was made of it.
+        densest: The map that the scores are made of behind the last step; None where the last step
+            enlarges the scores themselves.
+        probability: `(rows, columns)` float32 in [0, 1], the probability of the class.
         labels: `(rows, columns)` uint8, the prediction.
         label: The class whose probability the channels were chosen by.
     """
 
     network: str
-    rows: tuple[tuple[Activation, ...], ...]
+    steps: tuple[tuple[Activation, Activation], ...]
+    densest: Activation | None
+    probability: np.ndarray
     labels: np.ndarray
     label: int
 
 
-def unpooling_activations(
-    model: keras.Model, image: np.ndarray, inside: np.ndarray | None = None
+def decoder_activations(
+    model: keras.Model,
+    image: np.ndarray,
+    inside: np.ndarray | None = None,
+    label: int | None = None,
 ) -> Activations:
-    """Shows every unpooling of a network and the last convolution before the next one.
+    """Shows every step of a network that enlarges its maps, with the map before and behind it.
+
+    A layer without weights, such as an unpooling, keeps its channels: it is shown for the one that
+    is shown before it, so that a column tells where the values went.
 
     Args:
-        model: A functional network with `tfdeconv.layers.Unpool` layers in a chain, such as
-            DeconvNet, from RGB in [0, 255] to scores before softmax.
-        image: `(height, width, 3)` of the size that the network takes.
+        model: A functional network from RGB in [0, 255] to scores before softmax.
+        image: `(height, width, 3)` of a size that the network takes.
         inside: `(height, width)` bool, the pixels that the main class is sought among, so that what
             is seen in a black margin is not taken for an object; all by default.
+        label: The class to choose channels by, such as that of another network; the main class of
+            the prediction by default.
 
     Returns:
-        The `Activations`, in two rows: the unpooled maps, and below each its densified map.
+        The `Activations`. Maps are shown as they are: FCN's have a margin, since it pads its input.
 
     Raises:
-        UserError: when the network has no unpooling layer.
+        UserError: when no layer enlarges a map, or the network does not know the class.
 
     Example:
 
     >>> from tfdeconv.models import DeconvNet
     >>> model = DeconvNet(num_classes=3, input_shape=(32, 32, 3), width=1 / 32)
-    >>> shown = unpooling_activations(model, np.zeros((32, 32, 3)))
-    >>> [activation.layer for activation in shown.rows[1]]
-    ['deconv5_3', 'deconv4_3', 'deconv3_3', 'deconv2_2', 'deconv1_2']
+    >>> shown = decoder_activations(model, np.zeros((64, 64, 3))[:32, :32])
+    >>> [f"{before.layer} {after.layer}" for before, after in shown.steps[:2]]
+    ['deconv5_3 unpool4', 'deconv4_3 unpool3']
+    >>> shown.densest.layer
+    'deconv1_2'
 
     Reference:
         Noh, Hong, Han: Learning Deconvolution Network for Semantic Segmentation, ICCV 2015,
         Figure 4.
     """
-    unpoolings = [layer for layer in model.layers if isinstance(layer, Unpool)]
-    if not unpoolings:
+    steps = enlarging_steps(model, *image.shape[:2])
+    if not steps:
         raise UserError(
-            f"The network must have unpooling layers (tfdeconv.layers.Unpool). Received: "
-            f"{model.name!r}, which has none. Show it beside one that has, by --beside."
+            "The network must have layers that enlarge a map, such as an unpooling. Received: "
+            f"{model.name!r}, which has none."
         )
-    dense_names, last = _densified(model, unpoolings)
-    sources = [layer.input[0] for layer in unpoolings]
-    *maps, scores = _run(model, [*sources, last, *(layer.output for layer in unpoolings)], image)
-    dense, unpooled = maps[: len(unpoolings) + 1], maps[len(unpoolings) + 1 :]
-    label = main_class(scores, inside)
-    probability = class_probability(scores, label)
-    channels = [representative_channel(map_, probability) for map_ in dense]
-    above = zip(unpoolings, channels[:-1], unpooled, strict=True)
-    below = zip(dense_names, channels[1:], dense[1:], strict=True)
-    rows = (
-        tuple(Activation(layer.name, k, map_[..., k]) for layer, k, map_ in above),
-        tuple(Activation(name, k, map_[..., k]) for name, k, map_ in below),
-    )
-    return Activations(model.name, rows, scores.argmax(-1).astype(np.uint8), label)
-
-
-def upsampling_activations(model: keras.Model, image: np.ndarray, label: int) -> Activations:
-    """Shows every layer of a network that enlarges its map.
-
-    Args:
-        model: Any functional network from RGB in [0, 255] to scores before softmax.
-        image: `(height, width, 3)` of a size that the network takes.
-        label: The class to choose channels by, that of the other network.
-
-    Returns:
-        The `Activations`, in one row: transposed convolutions with a stride, unpoolings,
-        `UpSampling2D` and `Resizing`. A layer that has a channel for every class, as FCN's have,
-        is shown for that of the class. Maps are shown as they are: FCN's have a margin, since it
-        pads its input.
-
-    Raises:
-        UserError: when the network has no such layer or no such class.
-    """
-    found = [layer for layer in model.layers if _enlarges(layer)]
-    if not found:
-        raise UserError(
-            "The network beside must have layers that enlarge a map. Received: "
-            f"{model.name!r}, which has none: no strided Conv2DTranspose, no UpSampling2D."
-        )
-    *maps, scores = _run(model, [layer.output for layer in found], image)
-    if label >= scores.shape[-1]:
+    last = _before_the_scores(model, steps)
+    wanted = [step.source for step in steps] + [first(step.layer.output) for step in steps]
+    *maps, scores = _run(model, [*wanted, *([] if last is None else [last[1]])], image)
+    if label is None:
+        label = main_class(scores, inside)
+    elif label >= scores.shape[-1]:
         raise UserError(
             f"The network beside must know class {label}, which is shown. Received: {model.name!r} "
             f"for {scores.shape[-1]} classes. Take one that was trained on the same data."
         )
     probability = class_probability(scores, label)
-    channels = [
-        label if map_.shape[-1] == scores.shape[-1] else representative_channel(map_, probability)
-        for map_ in maps
-    ]
-    row = tuple(
-        Activation(layer.name, k, map_[..., k])
-        for layer, k, map_ in zip(found, channels, maps, strict=True)
-    )
-    return Activations(model.name, (row,), scores.argmax(-1).astype(np.uint8), label)
+    densest = None if last is None else _representative(last[0], maps.pop(), probability)
+    pairs = zip(steps, maps[: len(steps)], maps[len(steps) :], strict=True)
+    shown = tuple(_step(step, before, after, probability) for step, before, after in pairs)
+    labels = scores.argmax(-1).astype(np.uint8)
+    return Activations(model.name, shown, densest, probability, labels, label)
 
 
-def _densified(model: keras.Model, unpoolings: list[Unpool]) -> tuple[list[str], Any]:
-    """Names of the convolutions whose maps are shown, and the last of these maps."""
-    kinds = (keras.layers.Conv2D, keras.layers.Conv2DTranspose, Unpool)
-    layers = [layer for layer in model.layers if isinstance(layer, kinds)]
-    names = [layers[layers.index(unpool) - 1].name for unpool in unpoolings[1:]]
-    behind = layers[layers.index(unpoolings[-1]) + 1 :]
-    if len(behind) < 2:
-        # Scores are made of the unpooled map itself: nothing else is there to be shown.
-        return [*names, model.layers[-1].name], model.output
-    *_, densest, classifier = behind
-    return [*names, densest.name], classifier.input
+def run_tensors(model: keras.Model, tensors: list[Any], image: np.ndarray) -> list[np.ndarray]:
+    """Computes tensors of a graph for one image.
+
+    Args:
+        model: The network.
+        tensors: Tensors of its graph.
+        image: `(height, width, 3)` of a size that it takes.
+
+    Returns:
+        The values, without the batch axis, in the tensors' own types.
+    """
+    # Several, even of one: the result of one alone would be no list.
+    inner = keras.Model(model.inputs[0], [*tensors, model.outputs[0]])
+    results = inner.predict_on_batch(np.asarray(image, np.float32)[None])
+    return [np.asarray(result[0]) for result in results[:-1]]
 
 
-def _enlarges(layer: keras.layers.Layer) -> bool:
-    if isinstance(layer, keras.layers.Conv2DTranspose):
-        return max(layer.strides) > 1
-    return isinstance(layer, _ENLARGING)
+def _step(
+    step: Step, before: np.ndarray, after: np.ndarray, probability: np.ndarray
+) -> tuple[Activation, Activation]:
+    source = _representative(step.source_name, before, probability)
+    if step.layer.weights or before.shape[-1] != after.shape[-1]:
+        return source, _representative(step.layer.name, after, probability)
+    return source, Activation(step.layer.name, source.channel, after[..., source.channel])
+
+
+def _representative(name: str, map_: np.ndarray, probability: np.ndarray) -> Activation:
+    channel = representative_channel(map_, probability)
+    return Activation(name, channel, map_[..., channel])
+
+
+def _before_the_scores(model: keras.Model, steps: list[Step]) -> tuple[str, Any] | None:
+    """Name and map that the last convolution makes scores of, if it stands behind all steps."""
+    producers = producing_layers(model)
+    enlarging = {step.layer.name for step in steps}
+    tensor = model.outputs[0]
+    while (layer := producers.get(id(tensor))) is not None and layer.name not in enlarging:
+        if len(keras.tree.flatten(layer.input)) > 1:
+            return None
+        tensor = first(layer.input)
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Conv2DTranspose)):
+            name = source_name(tensor, producers)
+            return None if name in enlarging else (name, tensor)
+    return None
 
 
 def _run(model: keras.Model, tensors: list[Any], image: np.ndarray) -> list[np.ndarray]:
-    inner = keras.Model(model.inputs, [*tensors, model.output])
-    results = inner.predict_on_batch(np.asarray(image, np.float32)[None])
-    return [np.asarray(result[0], np.float32) for result in results]
+    maps = run_tensors(model, [*tensors, model.outputs[0]], image)
+    return [map_.astype(np.float32) for map_ in maps]

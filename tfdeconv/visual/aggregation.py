@@ -22,21 +22,22 @@ def by_size(regions: np.ndarray) -> np.ndarray:
     return regions[np.argsort(-boxes.area(regions), kind="stable")]
 
 
-def panel_counts(available: int) -> list[int]:
+def panel_counts(available: int, counts: Sequence[int] = COUNTS) -> list[int]:
     """Returns after how many regions a panel is drawn.
 
     Args:
         available: Number of regions, at least 1.
+        counts: Numbers to stop at on the way.
 
     Returns:
-        `available`, after those of `COUNTS` that are smaller by more than a tenth.
+        `available`, after those of `counts` that are smaller by more than a tenth.
 
     Example:
 
     >>> panel_counts(51), panel_counts(7)
     ([1, 5, 10, 20, 51], [1, 5, 7])
     """
-    return [*(count for count in COUNTS if count < 0.9 * available), available]
+    return [*(count for count in counts if count < 0.9 * available), available]
 
 
 def draw_aggregation(
@@ -75,7 +76,7 @@ def draw_aggregation(
         sides = (regions[:count, 2:] - regions[:count, :2]).min(1)
         widths = [f"{side:.0f}" for side in dict.fromkeys((sides.max(), sides.min()))]
         note = f"{' to '.join(widths)} pixels wide"
-        drawn = _with_boxes(photograph, regions[:count] * scale, before)
+        drawn = with_boxes(photograph, regions[:count] * scale, before)
         titled = captioned(drawn, f"{count} region{'s' * (count != 1)}", note)
         columns.append(np.concatenate([titled, gap, overlay(photograph, _fitted(found))]))
         before = count
@@ -87,7 +88,17 @@ def draw_aggregation(
     return _beside(sheet, legend(class_names, ids)) if class_names and ids else sheet
 
 
-def _with_boxes(photograph: np.ndarray, regions: np.ndarray, old: int) -> np.ndarray:
+def with_boxes(photograph: np.ndarray, regions: np.ndarray, old: int) -> np.ndarray:
+    """Draws boxes over a dimmed photograph.
+
+    Args:
+        photograph: `(height, width, 3)` uint8 RGB.
+        regions: `(n, 4)` boxes in its pixels; they are cut where they leave it.
+        old: How many of them, the first ones, are gray; the others are yellow and lie above.
+
+    Returns:
+        `(height, width, 3)` uint8 RGB; `photograph` is not changed.
+    """
     import cv2
 
     # Dimmed: thin lines are lost on a bright photograph, and thick ones on one another.

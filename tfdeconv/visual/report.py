@@ -6,7 +6,6 @@ is escaped; charts are the SVG strings of `charts.py` and go in as they are.
 
 from __future__ import annotations
 
-import base64
 import math
 import numbers
 import os
@@ -16,8 +15,8 @@ from html import escape
 import numpy as np
 
 from tfdeconv import files
-from tfdeconv.images import encode_jpeg, encode_png
 from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.visual.inline import data_uri
 from tfdeconv.visual.overlay import class_colours
 from tfdeconv.visual.stylesheet import STYLE
 
@@ -30,6 +29,7 @@ class Report:
     Args:
         title: The page's heading.
         lead: What was done, in a sentence or two.
+        bytes_per_pixel: The most that an image may weigh (`tfdeconv.visual.inline`).
 
     Example:
 
@@ -40,8 +40,8 @@ class Report:
     4
     """
 
-    def __init__(self, title: str, lead: str = "") -> None:
-        self._title = title
+    def __init__(self, title: str, lead: str = "", bytes_per_pixel: float | None = None) -> None:
+        self._title, self._bytes_per_pixel = title, bytes_per_pixel
         self._parts = [f"<h1>{escape(title)}</h1>"]
         if lead:
             self._parts.append(f'<p class="lead">{escape(lead)}</p>')
@@ -72,7 +72,7 @@ class Report:
 
         Images are `(height, width, 3)` uint8 RGB.
         """
-        body = "".join(_figure(caption, image) for caption, image in figures)
+        body = "".join(self._figure(caption, image) for caption, image in figures)
         self._parts.append(f'<div class="figures">{body}</div>')
 
     def add_panels(self, titles: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
@@ -93,7 +93,7 @@ class Report:
                     f"Received: {len(row)} images"
                 )
             pairs = zip(titles, row, strict=True)
-            body = "".join(_figure(title, image) for title, image in pairs)
+            body = "".join(self._figure(title, image) for title, image in pairs)
             lines.append(f'<div class="row">{body}</div>')
         self._parts.append(f'<div class="panels">{"".join(lines)}</div>')
 
@@ -164,17 +164,12 @@ class Report:
         """Writes the page to `path`, whole or not at all."""
         files.write_text(path, self.html())
 
-
-def _figure(caption: str, image: np.ndarray) -> str:
-    # Flat label maps are smaller and sharper as PNG, photographs are smaller as JPEG.
-    png, jpeg = encode_png(image), encode_jpeg(image, 92)
-    kind, data = ("png", png) if len(png) <= len(jpeg) else ("jpeg", jpeg)
-    source = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    height, width = image.shape[:2]
-    return (
-        f'<figure><img src="{source}" alt="{escape(caption)}" width="{width}" height="{height}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    def _figure(self, caption: str, image: np.ndarray) -> str:
+        height, width = image.shape[:2]
+        return (
+            f'<figure><img src="{data_uri(image, self._bytes_per_pixel)}" alt="{escape(caption)}" '
+            f'width="{width}" height="{height}"><figcaption>{escape(caption)}</figcaption></figure>'
+        )
 
 
 def _row(cells: Sequence[Cell], numeric: Sequence[bool], scope: str = "") -> str:

@@ -94,6 +94,7 @@ tfoot th, tfoot td { font-weight: 600; border-top: 1px solid var(--soft); border
   .panels { gap: 1.5rem; }
   .panels .row { grid-auto-flow: row; grid-template-columns: 1fr 1fr; }
   .panels .row + .row figcaption { display: block; }
+  .panels figure:only-child { grid-column: 1 / -1; }
   th, td { padding-right: 0.75rem; }
 }
 @media print {

@@ -38,15 +38,24 @@ class Placed(NamedTuple):
     colours: np.ndarray
 
 
-def arrange(rng: np.random.Generator, height: int, width: int, lamp: np.ndarray) -> list[Placed]:
+def arrange(
+    rng: np.random.Generator, height: int, width: int, lamp: np.ndarray, objects: int | None = None
+) -> list[Placed]:
     """Places objects from front to back, mostly small ones in front, and drops the hidden ones.
+
+    Args:
+        rng: The source of randomness.
+        height: Rows of the canvas.
+        width: Its columns.
+        lamp: `(3,)` float32, the direction of the light.
+        objects: How many objects are wanted; None for two to six, as chance has it.
 
     Returns:
         The objects from back to front.
     """
     import cv2
 
-    wanted = whole(rng, 2, 7)
+    wanted = whole(rng, 2, 7) if objects is None else objects
     sizes = SIZES[0] + (SIZES[1] - SIZES[0]) * rng.random(wanted) ** 1.4
     sizes = sizes[np.argsort(sizes * np.exp(rng.normal(0, 0.5, wanted)))]
     taken = np.zeros((height, width), np.uint8)

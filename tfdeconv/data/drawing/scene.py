@@ -30,11 +30,12 @@ class Scene(NamedTuple):
     instances: np.ndarray
 
 
-def draw_scene(rng: np.random.Generator) -> Scene:
+def draw_scene(rng: np.random.Generator, objects: int | None = None) -> Scene:
     """Draws a picture of about 160 x 200 pixels, one in three upright, with two to six objects.
 
     Args:
         rng: The only source of randomness: the same generator state gives the same picture.
+        objects: How many objects in place of two to six; fewer where not all can be seen.
 
     Returns:
         The `Scene`. Its instances are numbered without gaps from back to front. The void line
@@ -50,14 +51,14 @@ def draw_scene(rng: np.random.Generator) -> Scene:
         (np.cos(turn) * np.cos(tilt), np.sin(turn) * np.cos(tilt), np.sin(tilt)), np.float32
     )
     canvas = np.stack(cv2.split(draw_background(rng, height, width)))
-    objects = arrange(rng, 2 * height, 2 * width, lamp)
+    placed = arrange(rng, 2 * height, 2 * width, lamp, objects)
     owner = np.zeros((2 * height, 2 * width), np.uint8)
-    for number, thing in enumerate(objects, start=1):
+    for number, thing in enumerate(placed, start=1):
         _paint(canvas, owner, thing, number, lamp)
     image = cv2.resize(cv2.merge(list(canvas)), (width, height), interpolation=cv2.INTER_AREA)
-    instances = _shrink_labels(owner, len(objects))
+    instances = _shrink_labels(owner, len(placed))
     table = np.zeros(256, np.uint8)
-    table[1 : len(objects) + 1] = [thing.label for thing in objects]
+    table[1 : len(placed) + 1] = [thing.label for thing in placed]
     table[IGNORE_LABEL] = IGNORE_LABEL
     return Scene(_photograph(rng, image), table[instances], instances)
 

@@ -1,0 +1,81 @@
+"""The command `cam`: what it trains, measures and writes."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.inference.networks import painted
+from tests.weak.test_localise import colour_classifier
+from tfdeconv import images, labels
+from tfdeconv.cli import cam
+from tfdeconv.data.voc import read_split
+from tfdeconv.weak import train
+
+
+def parse(*words) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    cam.add_arguments(parser)
+    return parser.parse_args([str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("cam") / "data"
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / folder).mkdir(parents=True)
+    (root / "classes.txt").write_text("ground\nred\ngreen\n")
+    for split, name, size in (("train", "a", (60, 88)), ("val", "b", (70, 60))):
+        image, truth = painted(*size)
+        (root / f"JPEGImages/{name}.png").write_bytes(images.encode_png(image))
+        (root / f"SegmentationClass/{name}.png").write_bytes(labels.encode_png(truth))
+        (root / f"ImageSets/Segmentation/{split}.txt").write_text(f"{name}\n")
+    return root
+
+
+def test_both_poolings_are_trained_and_measured(data, tmp_path, monkeypatch, capsys) -> None:
+    asked = []
+
+    def trained(split, out, pooling, recipe, seed):
+        asked.append((split.name, out.name, pooling, recipe.steps, recipe.width, seed))
+        return colour_classifier()
+
+    monkeypatch.setattr(train, "train_classifier", trained)
+    out = tmp_path / "cam"
+    cam.run(parse(data, "--out", out, "--steps", 7, "--seed", 2, "--input-size", 64))
+    assert asked == [
+        ("train", "average", "average", 7, 0.125, 2),
+        ("train", "maximum", "maximum", 7, 0.125, 2),
+    ]
+    numbers = json.loads((out / "cam.json").read_text())
+    assert numbers["average"] == {"known": 1.0, "first": 0.5, "classified": 0.5, "judged": 2}
+    assert numbers["pseudo_labels"]["mean_iou"] > 0.8
+    # One row for every class of the one image: the photograph and two panels.
+    assert images.read_image(out / "cam.png").shape == (8 + 2 * 290 + 44, 8 + 3 * 214, 3)
+    guessed = images.read_labels(read_split(out / "pseudo", "train").label_path("a"))
+    assert {0, 1, 2} <= set(np.unique(guessed).tolist()) <= {0, 1, 2, 255}
+    lines = capsys.readouterr().out.splitlines()
+    assert "average  box right, class known 100.0%" in lines[2] and lines[2].endswith("of 2")
+    assert lines[-1] == f"{out / 'cam.png'}: both poolings, side by side"
+
+
+@pytest.mark.large
+def test_for_real_and_again(data, tmp_path, capsys) -> None:
+    words = (data, "--out", tmp_path / "cam", "--steps", 4, "--input-size", 32, "--width", 0.04)
+    cam.run(parse(*words, "--batch-size", 2))
+    first = (tmp_path / "cam/cam.json").read_text()
+    cam.run(parse(*words, "--batch-size", 2))
+    assert (tmp_path / "cam/cam.json").read_text() == first
+    assert (tmp_path / "cam/maximum/model.keras").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(("--steps", 0), "must be at least 1"), (("--input-size", 8), "must be at least 32")],
+)
+def test_wrong_usage(words, message, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse("data", "--out", "x", *words)
+    assert message in capsys.readouterr().err
