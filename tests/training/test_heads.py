@@ -28,7 +28,7 @@ def batch():
 
 
 def compiled(network, recipe=SMALL["stage1"]):
-    deep = heads.with_heads(network)
+    deep = heads.with_heads(network, 64)
     deep.compile("sgd", **heads.objectives(deep, recipe))
     return deep
 

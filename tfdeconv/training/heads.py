@@ -1,9 +1,9 @@
-"""Deep supervision: during training the deconvolution network is asked half way, too.
+"""Deep supervision: during training a network that unpools is asked half way, too.
 
 From scratch, the gradient that reaches the first of fourteen deconvolutions says little. A 1x1
-convolution on the map before every unpooling and before the last stage scores the classes at that
-map's resolution; its loss is added to that of the network. The heads live only in the training: the
-model that a run folder keeps to be used does not have them.
+convolution on the map before every unpooling scores the classes at that map's resolution; its loss
+is added to that of the network. The heads live only in the training: the model that a run folder
+keeps to be used does not have them.
 
 Reference:
     Lee, Xie, Gallagher, Zhang, Tu: Deeply-Supervised Nets, AISTATS 2015. The paper of DeconvNet has
@@ -16,21 +16,20 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfdeconv.layers import Unpool
 from tfdeconv.metrics import MeanIoU
 from tfdeconv.training.losses import CrossEntropy
 from tfdeconv.training.recipes import Recipe
-from tfdeconv.training.stages import NETWORK
-
-# What `unpool5` to `unpool1` receive.
-SUPERVISED = ("fc6-deconv-relu", "derelu5_3", "derelu4_3", "derelu3_3", "derelu2_2")
 
 
-def with_heads(model: keras.Model) -> keras.Model:
+def with_heads(model: keras.Model, size: int) -> keras.Model:
     """Returns `model` with a head on every map that is unpooled.
 
     Args:
-        model: A DeconvNet; its layers are shared, not copied. Any other network stays as it is:
-            PSPNet and the Deep Contextual Network bring auxiliary classifiers of their own.
+        model: A network; its layers are shared, not copied. One that unpools nothing stays as it
+            is: PSPNet and the Deep Contextual Network bring auxiliary classifiers of their own.
+        size: side of the images of the training. A map whose pixels do not stand for a whole number
+            of theirs, as in a SegNet at 50 pixels, gets no head.
 
     Returns:
         A model of the same name whose outputs are the scores of `model` and, coarse to fine, those
@@ -39,18 +38,21 @@ def with_heads(model: keras.Model) -> keras.Model:
     Example:
 
     >>> from tfdeconv.models import DeconvNet
-    >>> deep = with_heads(DeconvNet(3, (64, 64, 3), width=1 / 32))
+    >>> deep = with_heads(DeconvNet(3, (64, 64, 3), width=1 / 32), size=64)
     >>> [output.shape[1] for output in deep.outputs]
     [64, 2, 4, 8, 16, 32]
     """
-    if model.name != NETWORK:
+    coarse_to_fine = [layer.input[0] for layer in model.layers if isinstance(layer, Unpool)]
+    steps = range(len(coarse_to_fine), 0, -1)
+    unpooled = [x for x, step in zip(coarse_to_fine, steps, strict=True) if size % 2**step == 0]
+    if not unpooled:
         return model
     classes = model.output.shape[-1]
     heads = [
-        layers.Conv2D(classes, 1, dtype="float32", name=f"head-{name}")(
-            model.get_layer(name).output
-        )
-        for name in SUPERVISED
+        layers.Conv2D(
+            classes, 1, dtype="float32", name=f"head-{values._keras_history.operation.name}"
+        )(values)
+        for values in unpooled
     ]
     return keras.Model(model.input, [model.output, *heads], name=model.name)
 
@@ -98,7 +100,7 @@ def without_heads(logs: dict[str, Any], model: keras.Model) -> dict[str, Any]:
     Example:
 
     >>> from tfdeconv.models import DeconvNet
-    >>> deep = with_heads(DeconvNet(3, (32, 32, 3), width=1 / 32))
+    >>> deep = with_heads(DeconvNet(3, (32, 32, 3), width=1 / 32), size=32)
     >>> logs = {"loss": 3.0, "scores_loss": 1.0, "val_scores_mean_iou": 0.5}
     >>> without_heads({**logs, "head-derelu5_3_loss": 2.0}, deep)
     {'loss': 1.0, 'val_mean_iou': 0.5}

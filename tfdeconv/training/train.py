@@ -112,7 +112,7 @@ def _begin_or_go_on(
     policy = start.mixed_policy() if settings["mixed_precision"] else "float32"
     names, network = settings["class_names"], settings["network"]
     model = start.starting_model(recipe, names, init, policy, network)
-    model = heads.with_heads(model) if recipe.head_weight else model
+    model = heads.with_heads(model, recipe.input_size) if recipe.head_weight else model
     model.compile(optimizer=recipe.build_optimizer(), **heads.objectives(model, recipe))
     return model, {"step": 0, "best": -1.0, "history": []}
 
