@@ -31,18 +31,19 @@ def test_options_become_arguments() -> None:
 
 
 def test_ranges_are_the_library_s() -> None:
-    assert (views.MOST_OVERLAP, views.SCALES) == (checks.MOST_OVERLAP, checks.SCALES)
+    for name in ("MOST_OVERLAP", "SCALES", "LARGEST_WINDOW"):
+        assert getattr(views, name) == getattr(checks, name)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--window", 0), "must be a number of pixels or auto, not '0'"),
-        (("--window", "wide"), "must be a number of pixels or auto, not 'wide'"),
+        (("--window", 0), "must be pixels from 1 to 2048, or auto, not '0'"),
+        (("--window", "wide"), "must be pixels from 1 to 2048, or auto, not 'wide'"),
         (("--overlap", 0.95), "must be from 0 to 0.9, not 0.95"),
         (("--overlap", "nan"), "must be from 0 to 0.9, not nan"),
         (("--overlap", "half"), "must be a number, not 'half'"),
-        (("--scales", "1,20"), "must be numbers from 0.1 to 10, not 1,20"),
+        (("--scales", "1,20"), "must be numbers from 0.1 to 4, not 1,20"),
         (("--scales", "1,,2"), "must be a number, not ''"),
     ],
 )

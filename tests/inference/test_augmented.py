@@ -109,5 +109,5 @@ def test_scales_of_proposals_are_refused() -> None:
 
 @pytest.mark.parametrize("scales", [(), (0.0,), (1.0, 11), (float("nan"),)])
 def test_scales_out_of_range_are_refused(scales: tuple) -> None:
-    with pytest.raises(ValueError, match=r"`scales` must be one or more numbers from 0\.1 to 10\."):
+    with pytest.raises(ValueError, match=r"`scales` must be one or more numbers from 0\.1 to 4\."):
         Segmenter(open_network(), scales=scales)

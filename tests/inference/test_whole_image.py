@@ -10,7 +10,7 @@ from tests.reference import aggregation as reference
 from tfdeconv.data.whole_images import MEAN_COLOUR
 from tfdeconv.errors import UserError
 from tfdeconv.inference.segmenter import Segmenter
-from tfdeconv.inference.whole_image import _resize_and_fill
+from tfdeconv.inference.whole_image import resize_and_fill
 from tfdeconv.layers import RequireSize
 from tfdeconv.models import FCN8s
 
@@ -109,7 +109,7 @@ def test_nan_and_what_is_no_image_are_refused() -> None:
 @pytest.mark.parametrize("size", [(5, 7), (8, 3), (8, 8)])
 def test_what_is_added_is_nothing_to_the_network(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
-    shown = _resize_and_fill(image, tf.constant(size), tf.constant((8, 16))).numpy()
+    shown = resize_and_fill(image, tf.constant(size), tf.constant((8, 16))).numpy()
     np.testing.assert_array_equal(shown[0, : size[0], : size[1]], image)
     outside = np.ones((8, 16), bool)
     outside[: size[0], : size[1]] = False

@@ -37,7 +37,7 @@ def test_one_trace_for_all_sizes_and_batches_of_bounded_pixels() -> None:
     assert CountsTraces.traces == [(None, None, None, 3)]
     assert segmenter.batch_size == 16
     assert Segmenter(network, window=512).batch_size == 4
-    assert Segmenter(network, window=4000).batch_size == 1
+    assert Segmenter(network, window=2000).batch_size == 1
 
 
 @pytest.mark.parametrize("second", ["fixed", "open"])
@@ -76,7 +76,7 @@ def test_nan_and_sizes_that_a_network_cannot_take_are_told() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 0}, "`window` must be a whole number of pixels, at least 1.*window=0"),
+        ({"window": 0}, "`window` must be a whole number of pixels from 1 to 2048.*window=0"),
         ({"window": 2.5}, r"`window` must be .*window=2\.5"),
         ({"window": "large"}, "`window` must be .*'auto', or None.*window='large'"),
         (

@@ -55,7 +55,6 @@ def test_the_tables_name_the_best_first() -> None:
 @pytest.mark.large
 def test_the_command_trains_compares_and_goes_on(tmp_path, monkeypatch) -> None:
     words = ("-m", "training.compare", str(tmp_path), "--networks", "deconvnet", "unet")
-    # Two steps of the smallest number that every recipe takes.
     result = run_python(*words, "--steps", "2")
     assert result.returncode == 0, result.stderr
     assert "| U-Net |" in result.stdout and "| DeconvNet |" in result.stdout

@@ -11,7 +11,8 @@ from typing import Any
 _NAMES = ("window", "overlap", "flip", "scales")
 _AUTO = "auto"
 MOST_OVERLAP = 0.9
-SCALES = (0.1, 10.0)
+SCALES = (0.1, 4.0)
+LARGEST_WINDOW = 2048
 
 
 def add_views(parser: argparse.ArgumentParser) -> None:
@@ -82,8 +83,9 @@ def refuse_with_server(args: argparse.Namespace) -> None:
 def _window(text: str) -> int | str:
     if text == _AUTO:
         return text
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a number of pixels or {_AUTO}, not {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_WINDOW:
+        span = f"from 1 to {LARGEST_WINDOW}"
+        raise argparse.ArgumentTypeError(f"must be pixels {span}, or {_AUTO}, not {text!r}")
     return int(text)
 
 

@@ -108,8 +108,8 @@ def centred_windows(split: Split, side: int) -> Windows:
             f"`{split.root}` must have objects for windows about them. Received: none in "
             f"{split.name!r}. Add label maps with more than class 0."
         )
-    none = np.zeros(len(image), np.int32)
-    return Windows(np.array(image, np.int32), np.array(box, np.int32), none, np.array(label))
+    columns = (np.array(values, np.int32) for values in (image, box, np.zeros(len(image)), label))
+    return Windows(*columns)
 
 
 def fill_outside(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

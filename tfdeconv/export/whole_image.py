@@ -10,7 +10,7 @@ from tfdeconv.data.whole_images import LONGEST_SIDE
 from tfdeconv.export.segmentation import Network, label_regions
 from tfdeconv.inference.any_size import SizeRule, run_any_size, size_rule
 from tfdeconv.inference.segmenter import Segmenter
-from tfdeconv.inference.whole_image import _resize_and_fill
+from tfdeconv.inference.whole_image import resize_and_fill
 
 # Odd, even, and a multiple of nothing that a network halves by.
 _TRIED = (13, 22)
@@ -84,7 +84,7 @@ def whole_image_segmenter(
         region = tf.concat([[0, 0], reach], axis=0)[tf.newaxis]
 
         def region_scores(_: tf.Tensor) -> tf.Tensor:
-            return network(_resize_and_fill(image, seen, shown))
+            return network(resize_and_fill(image, seen, shown))
 
         return label_regions(segmenter, region_scores, region, image)
 

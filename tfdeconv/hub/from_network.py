@@ -9,6 +9,7 @@ from tfdeconv.errors import UserError
 from tfdeconv.hub.deconvnet import DeconvNetImageSegmenter
 from tfdeconv.hub.fcn import STRIDES, FCNImageSegmenter
 from tfdeconv.hub.segnet import SegNetImageSegmenter
+from tfdeconv.layers import Preprocess
 from tfdeconv.models import class_names
 
 # By the layer that gives the scores.
@@ -39,7 +40,8 @@ def from_network(
         writes it with class names and palette.
 
     Raises:
-        UserError: when `model` is another network.
+        UserError: when `model` is another network, or subtracts another mean from its images, as
+            one that `load_segnet_h5` filled.
 
     Example:
 
@@ -53,6 +55,11 @@ def from_network(
     task = _empty_task(model, names, {"palette": palette, **kwargs})
     if _shapes(task) != _shapes(model):
         raise _unknown(model)
+    if _means(task) != _means(model):
+        raise UserError(
+            "A network must subtract ImageNet's mean to become a KerasHub task. Received: "
+            f"{model.name!r} with the mean {_means(model)}. Save it as a .keras file."
+        )
     for name in _shapes(task):
         task.get_layer(name).set_weights(model.get_layer(name).get_weights())
     return task
@@ -86,6 +93,10 @@ def _empty_task(model: keras.Model, names: set[str], options: dict[str, Any]) ->
 def _shapes(model: keras.Model) -> dict[str, list[tuple[int, ...]]]:
     weighted = (layer for layer in model.layers if layer.weights)
     return {layer.name: [tuple(w.shape) for w in layer.weights] for layer in weighted}
+
+
+def _means(model: keras.Model) -> list[tuple[float, ...]]:
+    return [layer.mean for layer in model.layers if isinstance(layer, Preprocess)]
 
 
 def _unknown(model: keras.Model) -> UserError:

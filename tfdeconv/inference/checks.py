@@ -11,7 +11,10 @@ from tfdeconv.labels import IGNORE_LABEL
 AUTO = "auto"
 MOST_OVERLAP = 0.9
 # At a tenth there is little left to recognise, and at ten times 100 times as much to compute.
-SCALES = (0.1, 10.0)
+# Whole images are shown at up to 500 pixels a side: four times that takes a gigabyte for a map of
+# 64 channels, as does a window of 2048.
+SCALES = (0.1, 4.0)
+LARGEST_WINDOW = 2048
 
 
 def sizes(model: keras.Model) -> tuple[int | None, int]:
@@ -71,11 +74,11 @@ def require_window(window: int | str | None, overlap: float) -> None:
     Raises:
         ValueError: when either is out of range.
     """
-    whole = isinstance(window, int) and not isinstance(window, bool) and window >= 1
-    if window not in (None, AUTO) and not whole:
+    whole = isinstance(window, int) and not isinstance(window, bool)
+    if window not in (None, AUTO) and not (whole and 1 <= int(window or 0) <= LARGEST_WINDOW):
         raise ValueError(
-            f"`window` must be a whole number of pixels, at least 1, {AUTO!r}, or None for none. "
-            f"Received: window={window!r}"
+            f"`window` must be a whole number of pixels from 1 to {LARGEST_WINDOW}, {AUTO!r}, or "
+            f"None for none. Received: window={window!r}"
         )
     # Comparisons with NaN are false.
     if not 0 <= overlap <= MOST_OVERLAP:
@@ -136,7 +139,7 @@ def as_scores(scores: np.ndarray) -> np.ndarray:
         UserError: when there is a NaN or an infinite score in it.
     """
     scores = np.asarray(scores, np.float32)
-    if not scores.max() < np.inf:
+    if not (scores.max() < np.inf and scores.min() > -np.inf):
         raise UserError(
             "The network must give numbers. Received: NaN or infinite scores. Its training went "
             "wrong, or its numbers overflow in half precision."

@@ -33,8 +33,8 @@ class Segmenter:
 
     A network for images of every size, such as FCN, sees the whole image at once and no proposals
     (`tfdeconv.inference.whole_image`). With `window`, either kind sees the image at its own
-    resolution in windows that slide over it (`tfdeconv.inference.sliding`). In both cases the
-    choices of boxes and aggregation do not matter.
+    resolution in windows that slide over it (`tfdeconv.inference.sliding`). In both cases boxes do
+    not matter, and `"max"` and `"mean"` are the same.
 
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
@@ -58,7 +58,7 @@ class Segmenter:
         flip: whether the networks see the mirror image of every region, image or window, too; the
             mean of both probabilities is taken (`tfdeconv.inference.augmented`).
         scales: what the size at which an image is shown is multiplied by, one view each, from 0.1
-            to 10; the mean of all is taken. Not for proposals, which show every object at one size.
+            to 4; the mean of all is taken. Not for proposals, which show every object at one size.
 
     Attributes:
         model: The network as it is run, folded (`tfdeconv.weights.fold_batch_norm`) and in the

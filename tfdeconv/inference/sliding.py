@@ -70,7 +70,8 @@ class SlidingWindows:
         self._outside = (0, 0, 0) if self._input else MEAN_COLOUR
         side = window or self._input or _OPEN_WINDOW
         self.window = side if self._input else max(self._rule.fit(side, side))
-        pixels = (self._input or self.window) ** 2
+        # Windows are held at their own size and at the network's.
+        pixels = max(self._input or 0, self.window) ** 2
         self.batch_size = max(1, min(batch_size, _PIXELS_IN_BATCH // pixels))
         self.run = runner(model, self.batch_size)
         if flip:

@@ -41,7 +41,7 @@ class WholeImage:
     ) -> None:
         self._rule, self._scales = size_rule(model), scales
         image, sides = tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((2,), tf.int32)
-        self._show = tf.function(_resize_and_fill, input_signature=[image, sides, sides])
+        self._show = tf.function(resize_and_fill, input_signature=[image, sides, sides])
         self._combiner = Combiner(model.output_shape[-1], aggregate)
         self.run = runner(model, batch_size=1)
         if flip:
@@ -78,7 +78,17 @@ class WholeImage:
         return self._combiner.score_map(canvas)
 
 
-def _resize_and_fill(image: tf.Tensor, seen: tf.Tensor, shown: tf.Tensor) -> tf.Tensor:
+def resize_and_fill(image: tf.Tensor, seen: tf.Tensor, shown: tf.Tensor) -> tf.Tensor:
+    """Returns an image as a network sees it: resized, and the mean colour below and to the right.
+
+    Args:
+        image: `(height, width, 3)` uint8 RGB.
+        seen: `(2,)` int32, height and width to resize it to.
+        shown: `(2,)` int32, at least as large: of the whole picture.
+
+    Returns:
+        `(1, rows, columns, 3)` float32 in [0, 255].
+    """
     # As windows are resized for training: bilinearly, half-pixel centres, no antialiasing.
     resized = tf.raw_ops.ResizeBilinear(
         images=image[tf.newaxis], size=seen, half_pixel_centers=True

@@ -29,6 +29,8 @@ def main() -> int:
     """Trains, evaluates, and writes `result.json` last of all."""
     data, out, network = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     steps = int(sys.argv[4]) if len(sys.argv) > 4 else None
+    # What an interrupted run had taken before is not known.
+    fresh = not out.exists()
     begin = time.process_time()
     model_file = _train(data, out, network, steps)
     trained = time.process_time() - begin
@@ -40,7 +42,7 @@ def main() -> int:
         out / RESULT,
         {
             **result.as_json(),
-            "processor_minutes": trained / 60,
+            "processor_minutes": trained / 60 if fresh else None,
             **_cost(segmenter, model_file, split),
         },
     )

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import keras
 
-from tfdeconv.layers import RequireSize
+from tfdeconv.data.whole_images import seen_size
+from tfdeconv.inference.any_size import size_rule
 
 
 def multiply_accumulates(model: keras.Model, height: int, width: int) -> int:
@@ -16,7 +17,8 @@ def multiply_accumulates(model: keras.Model, height: int, width: int) -> int:
 
     Args:
         model: A functional model. One for a fixed size is counted at that size.
-        height: Rows of the image; a network that asks for multiples of a number is shown more.
+        height: Rows of the image, which is shown as `Segmenter` does: at 500 pixels at most, and at
+            the next size that the network takes.
         width: Columns of the image.
 
     Example:
@@ -26,9 +28,7 @@ def multiply_accumulates(model: keras.Model, height: int, width: int) -> int:
     >>> multiply_accumulates(model, 10, 20) == 10 * 20 * 3 * 3 * 3 * 8
     True
     """
-    demands = [layer for layer in model.layers if isinstance(layer, RequireSize)]
-    multiple = demands[0].multiple if demands else 1
-    sides = [-(-side // multiple) * multiple for side in (height, width)]
+    sides = size_rule(model).fit(*seen_size(height, width))
     known = tuple(a or b for a, b in zip(model.input_shape[1:3], sides, strict=True))
     return sum(_of_layers(_at_size(model, known)))
 

@@ -53,7 +53,7 @@ def _table(networks: dict[str, dict[str, Any]]) -> str:
                 f"{one['weights']:,}",
                 f"{one['gmac']:.2f}",
                 f"{one['seconds']:.3f}",
-                f"{one['processor_minutes']:.1f}",
+                "-" if one["processor_minutes"] is None else f"{one['processor_minutes']:.1f}",
             ]
         )
     return _markdown(["network", *_COLUMNS], rows)
