@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from tests.weak.test_localise import colour_classifier
 from tfdeconv import images, labels
 from tfdeconv.cli import cam
 from tfdeconv.data.voc import read_split
-from tfdeconv.weak import train
+from tfdeconv.errors import UserError
+from tfdeconv.weak import pseudo_set, train
 
 
 def parse(*words) -> argparse.Namespace:
@@ -59,6 +61,28 @@ def test_both_poolings_are_trained_and_measured(data, tmp_path, monkeypatch, cap
     lines = capsys.readouterr().out.splitlines()
     assert "average  box right, class known 100.0%" in lines[2] and lines[2].endswith("of 2")
     assert lines[-1] == f"{out / 'cam.png'}: both poolings, side by side"
+
+
+def test_before_training_it_is_told_what_would_fail_after(data, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(train, "train_classifier", lambda *_: pytest.fail("trained"))
+    copy = shutil.copytree(data, tmp_path / "cam/pseudo")
+    with pytest.raises(UserError, match="must be another folder than that of the data"):
+        cam.run(parse(copy, "--out", tmp_path / "cam"))
+    empty = labels.encode_png(np.zeros((70, 60), np.uint8))
+    (copy / "SegmentationClass/b.png").write_bytes(empty)
+    with pytest.raises(UserError, match=r"must have images with objects. Received: none in 'val'"):
+        cam.run(parse(copy, "--out", tmp_path / "other"))
+
+
+def test_labels_that_are_all_in_doubt_have_no_iou(data, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(train, "train_classifier", lambda *_: colour_classifier())
+    monkeypatch.setattr(
+        pseudo_set, "pseudo_labels", lambda heats, *_: np.full((60, 88), 255, np.uint8)
+    )
+    with np.errstate(invalid="ignore"):
+        cam.run(parse(data, "--out", tmp_path, "--input-size", 64))
+    numbers = json.loads((tmp_path / "cam.json").read_text(), parse_constant=pytest.fail)
+    assert numbers["pseudo_labels"] == {"mean_iou": None}
 
 
 @pytest.mark.large

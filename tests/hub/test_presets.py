@@ -107,6 +107,15 @@ def test_networks_without_classes_in_keras_hub_are_told():
         hub.from_network(UNet(2, width=1 / 32))
 
 
+def test_another_mean_is_told():
+    from tfdeconv.models import SegNet
+
+    network = SegNet(2, width=1 / 32)
+    network.get_layer("preprocess").mean = (0.0, 0.0, 0.0)
+    with pytest.raises(UserError, match=r"must subtract ImageNet's mean.*'segnet'.*\(0\.0, 0\.0"):
+        hub.from_network(network)
+
+
 @pytest.mark.large
 def test_a_preset_of_one_backend_gives_the_same_on_the_others(tmp_path):
     backends = [

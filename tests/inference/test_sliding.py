@@ -156,3 +156,9 @@ def test_images_of_other_scales_are_computed_from_the_rows_they_need() -> None:
         for top, bottom in ((0, height), (7, 25), (height - 3, height), (12, 13)):
             band = sliding._band(image, height, width, top, bottom)
             np.testing.assert_allclose(band, shown[0, top:bottom], rtol=0, atol=0.02)
+
+
+def test_a_batch_holds_few_windows_that_are_larger_than_the_input() -> None:
+    for window, batch_size in ((None, 16), (12, 16), (256, 16), (512, 4), (1024, 1), (2000, 1)):
+        view = sliding.SlidingWindows(colour_network(20), window, 0.25, 16, False, (1.0,))
+        assert view.batch_size == batch_size, window

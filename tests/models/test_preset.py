@@ -115,6 +115,7 @@ def test_what_is_no_preset_of_ours_is_told(copy, change, reason):
     ("name", "content", "reason"),
     [
         ("task.json", b"{", "Expecting property name"),
+        ("task.json", b"[" * 100_000, "recursion depth exceeded"),
         ("task.json", b" " * (2**24 + 1), "more than 16777216 bytes"),
         ("task.json", None, "the preset of a backbone alone has no scores"),
         ("task.weights.h5", None, r"task\.weights\.h5"),

@@ -79,6 +79,37 @@ def test_what_is_no_model_is_named(tmp_path, content, load):
         load(tmp_path)
 
 
+@pytest.mark.parametrize("load", [load_model, load_for_inference])
+def test_what_describes_no_model_is_told(tmp_path, load):
+    inputs = keras.Input((4, 4, 3), name="image")
+    model = keras.Model(inputs, keras.layers.ReLU()(inputs))
+    empty = keras.saving.serialize_keras_object(model)
+    empty["config"]["layers"] = []
+    for config, reason in (
+        (json.dumps(empty), "could not find layer image"),
+        ("[" * 100_000, "recursion depth exceeded"),
+    ):
+        with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+            archive.writestr("config.json", config)
+            archive.writestr("metadata.json", "{}")
+            archive.writestr("model.weights.h5", b"")
+        with pytest.raises(UserError, match=rf"model\.keras.*{reason}"):
+            load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error", [AttributeError("no such"), IndexError("no such"), RuntimeError("no such")]
+)
+def test_what_the_description_breaks_is_told(tmp_path, monkeypatch, error):
+    def broken(*_, **__):
+        raise error
+
+    (tmp_path / "model.keras").write_bytes(b"")
+    monkeypatch.setattr(keras.saving, "load_model", broken)
+    with pytest.raises(UserError, match=r"without custom code of its own. Received: no such"):
+        load_model(tmp_path)
+
+
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(UserError, match=r"must be a \.keras file or a run folder"):
         load_model(tmp_path / "nothing")

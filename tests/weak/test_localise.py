@@ -6,6 +6,7 @@ import pytest
 
 from tfdeconv import images, labels
 from tfdeconv.data.voc import Split, read_split
+from tfdeconv.errors import UserError
 from tfdeconv.weak.localise import Localiser, class_boxes, localise, present, summary
 from tfdeconv.weak.pseudo_set import write_pseudo_set
 
@@ -92,3 +93,12 @@ def test_the_pseudo_set_is_a_data_set(localiser, split, tmp_path) -> None:
     assert made.image_path("both").read_bytes() == split.image_path("both").read_bytes()
     assert mean_iou > 0.95
     assert write_pseudo_set(localiser, split, tmp_path / "pseudo", 0.2, 0.8) == mean_iou
+
+
+def test_the_truth_is_not_written_over(localiser, split, tmp_path) -> None:
+    (tmp_path / "link").symlink_to(split.root)
+    before = split.label_path("both").read_bytes()
+    for out in (split.root, tmp_path / "link", split.root / "JPEGImages" / ".."):
+        with pytest.raises(UserError, match="must be another folder than that of the data"):
+            write_pseudo_set(localiser, split, out, 0.2, 0.8)
+    assert split.label_path("both").read_bytes() == before

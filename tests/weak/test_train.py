@@ -1,5 +1,7 @@
 """Learning from the classes of images: what the classifier is shown, and that it learns."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from tests.weak.test_localise import COLOURS
 from tfdeconv import images, labels
 from tfdeconv.data.voc import Split, read_split
 from tfdeconv.errors import UserError
+from tfdeconv.weak import train
 from tfdeconv.weak.tags import LEAST_AREA, read_tags, tagged_batches
 from tfdeconv.weak.train import Recipe, train_classifier
 
@@ -93,5 +96,46 @@ def test_images_without_objects_are_told(split, tmp_path) -> None:
     empty = Split(split.root, "train", ("void",), split.class_names)
     with pytest.raises(UserError, match=r"must have images with objects. Received: none"):
         train_classifier(empty, tmp_path / "run", recipe=SMALL)
+    assert not (tmp_path / "run").exists()
     with pytest.raises(ValueError, match="Received: 1 images without any"):
         tagged_batches(empty, read_tags(empty), 16, 3, 5, seed=1)
+
+
+@pytest.mark.parametrize("width", [0, -1.0, float("nan"), float("inf")])
+def test_a_width_of_no_network_is_told_and_nothing_begun(split, tmp_path, width) -> None:
+    with pytest.raises(UserError, match="`width` must be positive and finite"):
+        train_classifier(split, tmp_path / "run", recipe=SMALL._replace(width=width))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_same_data_by_another_path_is_the_same_run(split, tmp_path, monkeypatch) -> None:
+    run, opened = tmp_path / "run", object()
+    monkeypatch.setattr(train, "load_model", lambda path: opened)
+    monkeypatch.setattr(train, "_fit", lambda *_: None)
+    train_classifier(split, run, recipe=SMALL)
+    assert json.loads((run / "run.json").read_text())["data"] == str(split.root.resolve())
+    monkeypatch.chdir(split.root.parent)
+    relative = read_split("data", "train")
+    assert train_classifier(relative, run, recipe=SMALL) is opened
+    # As it was noted before paths were resolved.
+    noted = json.loads((run / "run.json").read_text()) | {"data": "data"}
+    (run / "run.json").write_text(json.dumps(noted))
+    assert train_classifier(split, run, recipe=SMALL) is opened
+
+
+@pytest.mark.parametrize(
+    ("notes", "message"),
+    [
+        (
+            "{}",
+            r"must be new or hold a classifier.*other settings \(batch_size: None there, 4 here",
+        ),
+        ("{", "must be the notes of a training. Received: a damaged file"),
+        ("7", "must be the notes of a training. Received: a damaged file"),
+    ],
+)
+def test_a_folder_of_another_run_is_told_without_resume(split, tmp_path, notes, message) -> None:
+    (tmp_path / "run.json").write_text(notes)
+    with pytest.raises(UserError, match=message) as caught:
+        train_classifier(split, tmp_path, recipe=SMALL)
+    assert "resume" not in str(caught.value)

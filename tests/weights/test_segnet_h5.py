@@ -108,6 +108,34 @@ def test_what_does_not_fit_is_told_and_nothing_is_loaded(theirs, ours, tmp_path)
         np.testing.assert_array_equal(old, new)
 
 
+def test_settings_that_change_what_is_computed_are_told(theirs, ours, tmp_path) -> None:
+    arrays, _ = theirs
+    names = list(arrays)
+    for name, setting, match in (
+        (names[1], {"axis": 1}, "axis 1 in place of -1"),
+        (names[1], {"axis": [2]}, r"axis \[2\] in place of -1"),
+        (names[2], {"strides": [2, 2]}, r"strides \[2, 2\] in place of 1"),
+        (names[2], {"dilation_rate": [1, 2]}, r"dilation_rate \[1, 2\] in place of 1"),
+        (names[-2], {"data_format": "channels_first"}, "data_format 'channels_first'"),
+        # The last normalisation and the convolution before it are judged as the others.
+        (names[-1], {"epsilon": 0}, "an epsilon of 0"),
+        (names[-2], {"activation": "softmax"}, "activation before the normalisation"),
+    ):
+        config = json.dumps({"config": {"layers": [{"config": {"name": name} | setting}]}})
+        path = elsewhere.write(tmp_path / "s.h5", arrays, model_config=config)
+        with pytest.raises(UserError, match=rf"Received: {name} with.*{match}"):
+            load_segnet_h5(ours, path, scale=1)
+    usual = {"strides": [1, 1], "dilation_rate": 1, "data_format": None, "axis": [3]}
+    settings = [{"config": {"name": name, "activation": "linear"} | usual} for name in names]
+    config = json.dumps({"config": {"layers": settings}})
+    load_segnet_h5(ours, elsewhere.write(path, arrays, model_config=config), scale=1)
+    # Without a normalisation, the last one may end in the softmax.
+    last = {"config": {"name": names[-2], "activation": "softmax"}}
+    bare = {name: arrays[name] for name in names[:-1]}
+    config = json.dumps({"config": {"layers": [last]}})
+    load_segnet_h5(ours, elsewhere.write(path, bare, model_config=config), scale=1)
+
+
 def test_arrays_elsewhere_or_in_swollen_pieces_are_refused(theirs, ours, tmp_path) -> None:
     arrays, _ = theirs
     name, (kernel, *_) = next((name, list(value)) for name, value in arrays.items())

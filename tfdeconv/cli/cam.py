@@ -20,6 +20,7 @@ what is trained already.
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING, Any
 
 from tfdeconv.cli.numbers import whole
@@ -60,11 +61,14 @@ def run(args: argparse.Namespace) -> None:
     from tfdeconv.models.cam import POOLINGS
     from tfdeconv.weak import localise
     from tfdeconv.weak.maps import HIGH, LOW, SHARE
-    from tfdeconv.weak.pseudo_set import write_pseudo_set
+    from tfdeconv.weak.pseudo_set import require_apart, write_pseudo_set
+    from tfdeconv.weak.tags import require_objects
     from tfdeconv.weak.train import Recipe, train_classifier
 
     out = files.ensure_writable_folder(args.out)
     train, val = read_split(args.data, "train"), read_split(args.data, "val")
+    require_apart(train, out / "pseudo")
+    require_objects(val)
     chosen = {name: getattr(args, name) for name in Recipe._fields if hasattr(args, name)}
     recipe = Recipe(**chosen)
     numbers: dict[str, Any] = {}
@@ -82,7 +86,8 @@ def run(args: argparse.Namespace) -> None:
     files.write_bytes(out / "cam.png", encode_png(_picture(val, found)))
     average = localisers["average"]
     mean_iou = write_pseudo_set(average, train, out / "pseudo", LOW, HIGH)
-    numbers["pseudo_labels"] = {"mean_iou": mean_iou}
+    # No pixel is given a label where every one is in doubt, and JSON has no NaN.
+    numbers["pseudo_labels"] = {"mean_iou": None if math.isnan(mean_iou) else mean_iou}
     files.write_json(out / "cam.json", numbers)
     for pooling in POOLINGS:
         print(f"{pooling:<8} {_line(numbers[pooling])}")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from tfdeconv.models.preset import is_preset, load_preset
 
 MODEL_FILE = "model.keras"
 _MAX_CONFIG = 2**26
+# What Keras and the readers of zip and JSON raise of a file that means something else, or nothing.
+_DAMAGE = (
+    *(OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, EOFError),
+    # Of JSON nested too deeply, too.
+    *(RuntimeError, zipfile.BadZipFile, zlib.error),
+)
 
 
 def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Model:
@@ -125,7 +132,7 @@ def _model_file(path: str | os.PathLike[str]) -> Path:
 def _damage_told(file: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"`{file}` must be a Keras 3 model without custom code of its own. Received: {reason}"

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfdeconv.data import decode, maps
 from tfdeconv.data.voc import Split
+from tfdeconv.errors import UserError
 from tfdeconv.progress import track
 
 # Least share of an image that a training crop shows.
@@ -30,6 +31,23 @@ def read_tags(split: Split) -> np.ndarray:
         counts = maps.count_labels(maps.read_labels(split, image_id, None))
         tags[row] = counts[: len(split.class_names)] > 0
     return tags[:, 1:]
+
+
+def require_objects(split: Split) -> np.ndarray:
+    """Returns what `read_tags` does, of a split that has an object in at least one image.
+
+    Args:
+        split: The data set.
+
+    Raises:
+        UserError: when no image has an object, or a label map is missing or damaged.
+    """
+    tags = read_tags(split)
+    if not tags.any():
+        raise UserError(
+            f"`{split.root}` must have images with objects. Received: none in {split.name!r}."
+        )
+    return tags
 
 
 def tagged_batches(

@@ -6,9 +6,11 @@ Reference:
     random weights, a few minutes of CPU go farthest where images grow during the training.
 """
 
+import json
 import math
 import os
 import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -18,7 +20,7 @@ from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.models import CAM, load_model
 from tfdeconv.training.run_folder import RunFolder
-from tfdeconv.weak.tags import read_tags, tagged_batches
+from tfdeconv.weak.tags import require_objects, tagged_batches
 
 # Share of the input's side -> share of the steps. Small images first: a step on a square of half
 # the side takes a quarter of the time, and what it teaches the larger ones need not learn again.
@@ -70,28 +72,27 @@ def train_classifier(
         The trained `CAM`, with inputs of every size.
 
     Raises:
-        UserError: for data that cannot be used, a folder that holds another run, or a loss that is
-            not finite.
+        UserError: for data that cannot be used, a width that is not positive, a folder that holds
+            another run, or a loss that is not finite.
     """
     recipe, run = recipe or Recipe(), RunFolder(out)
-    settings: dict[str, Any] = {"network": "cam", "data": str(split.root), "split": split.name}
+    if not 0 < recipe.width < math.inf:
+        raise UserError(f"`width` must be positive and finite. Received: width={recipe.width}")
+    data = str(split.root.resolve())
+    settings: dict[str, Any] = {"network": "cam", "data": data, "split": split.name}
     settings |= {"pooling": pooling, "seed": seed, **recipe._asdict()}
     settings["class_names"] = split.class_names
     if run.exists:
-        run.check_same(settings)
+        _check_same(run, settings)
         if run.model_file.is_file():
             return load_model(run.path)
-    else:
-        run.begin(settings)
-    tags = read_tags(split)
-    if not tags.any():
-        raise UserError(
-            f"`{split.root}` must have images with objects. Received: none in {split.name!r}."
-        )
+    tags = require_objects(split)
     keras.utils.set_random_seed(seed)
     options: dict[str, Any] = {"width": recipe.width, "stride": recipe.stride, "pooling": pooling}
     names = split.class_names
     model = CAM(len(names), class_names=names, batch_norm=True, **options)
+    if not run.exists:
+        run.begin(settings)
     _fit(model, split, tags, recipe, seed)
     run.save_best(model)
     return model
@@ -109,6 +110,27 @@ def phases(recipe: Recipe) -> list[tuple[int, int]]:
     counts = np.diff(ends).tolist()
     sizes = [round(part * recipe.input_size) for part, _ in PHASES]
     return [(size, count) for size, count in zip(sizes, counts, strict=True) if count]
+
+
+def _check_same(run: RunFolder, settings: dict[str, Any]) -> None:
+    # `RunFolder.check_same` speaks of --resume, which belongs to another command.
+    try:
+        found = dict(run.settings())
+    except (UserError, ValueError, TypeError) as error:
+        raise UserError(
+            f"`{run.path / 'run.json'}` must be the notes of a training. Received: a damaged file. "
+            "Choose another folder."
+        ) from error
+    if isinstance(data := found.get("data"), str):
+        found["data"] = str(Path(data).resolve())
+    asked = json.loads(json.dumps(settings))
+    differ = sorted(name for name in asked if asked[name] != found.get(name))
+    if differ:
+        details = "; ".join(f"{n}: {found.get(n)!r} there, {asked[n]!r} here" for n in differ)
+        raise UserError(
+            f"`{run.path}` must be new or hold a classifier that the same call trained. Received: "
+            f"one with other settings ({details}). Repeat them or choose another folder."
+        )
 
 
 def _fit(model: keras.Model, split: Split, tags: np.ndarray, recipe: Recipe, seed: int) -> None:

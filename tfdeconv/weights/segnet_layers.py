@@ -1,8 +1,8 @@
 """Whether the layers of a file are those of SegNet, and of the same size as a network's."""
 
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 
@@ -12,6 +12,13 @@ from tfdeconv.weights.keras_h5 import SavedLayer
 CONVOLUTIONS = 26
 _FULL_WIDTH = 64
 _STATISTICS = {"moving_mean", "moving_variance"}
+# Settings -> what they are in a SegNet, as Keras 2 or 3 writes it; without them it is the default.
+_OF_CONVOLUTION: Mapping[str, tuple[Any, ...]] = {
+    "strides": (1, [1, 1]),
+    "dilation_rate": (1, [1, 1]),
+    "data_format": ("channels_last", None),
+}
+_OF_NORM: Mapping[str, tuple[Any, ...]] = {"axis": (-1, 3, [-1], [3])}
 
 
 class Pair(NamedTuple):
@@ -46,7 +53,9 @@ def paired(layers: Sequence[SavedLayer], path: str | os.PathLike[str]) -> list[P
             problem = problem or f"{layer.name} behind no convolution"
     if len(pairs) != CONVOLUTIONS:
         problem = f"{len(pairs)} convolutions"
-    problem = problem or next(filter(None, map(_doubt, pairs[:-1])), None)
+    # The last one is judged, too, where it is normalised.
+    judged = pairs if pairs and pairs[-1].norm is not None else pairs[:-1]
+    problem = problem or next(filter(None, [*map(_doubt, judged), *map(_unlike, pairs)]), None)
     if problem is not None:
         raise UserError(
             f"`{path}` must hold a SegNet: {CONVOLUTIONS} convolutions, each but the last with "
@@ -64,6 +73,18 @@ def _doubt(pair: Pair) -> str | None:
     epsilon = norm.settings.get("epsilon", 1.0)
     if not isinstance(epsilon, int | float) or not epsilon > 0:
         return f"{norm.name} with an epsilon of {epsilon!r}"
+    return None
+
+
+def _unlike(pair: Pair) -> str | None:
+    """A setting that leaves the arrays as they are and changes what is computed of them."""
+    for layer, usual in ((pair.convolution, _OF_CONVOLUTION), (pair.norm, _OF_NORM)):
+        if layer is None:
+            continue
+        for name, values in usual.items():
+            value = layer.settings.get(name, values[0])
+            if value not in values:
+                return f"{layer.name} with {name} {value!r} in place of {values[0]!r}"
     return None
 
 
