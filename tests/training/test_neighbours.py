@@ -61,6 +61,9 @@ def test_a_network_goes_on_from_itself_and_begins_its_head_anew_for_other_classe
     other = UNet(3, width=1 / 64, class_names=("a", "c", "b"))
     filled = copy_weights(source, other)
     assert "conv_u0d-score" not in filled and "conv_u0c-d" in filled
+    source.get_layer("preprocess").mean = (1.0, 2.0, 3.0)
+    copy_weights(source, other)
+    assert other.get_layer("preprocess").mean == (1.0, 2.0, 3.0)
     with pytest.raises(UserError, match="which shares none"):
         copy_weights(build("segnet", num_classes=3, width=1 / 64), same)
 

@@ -12,14 +12,14 @@ from tfdeconv.visual.captions import captioned
 from tfdeconv.visual.overlay import PAPER, colorize, panels
 from training.comparison.report import NAMES, ranked
 
-OF_EACH = 2
+OF_EACH = 3
 _CELL = (110, 150)
 
 
 def draw(
     file: Path, out: Path, data: dict[str, Path], results: dict[str, dict[str, dict[str, Any]]]
 ) -> None:
-    """Writes the sheet, a PNG: two columns for each data set, a row for each network.
+    """Writes the sheet, a PNG: three columns for each data set, a row for each network.
 
     Args:
         file: Where to write.
