@@ -95,15 +95,13 @@ def _whole(
     import cv2
     import numpy as np
 
-    from tfdeconv.data.whole_images import MEAN_COLOUR, seen_size
+    from tfdeconv.data.whole_images import seen_size
     from tfdeconv.inference.any_size import size_rule
+    from tfdeconv.inference.whole_image import resize_and_fill
 
     rows, columns = seen_size(*image.shape[:2])
     shown = size_rule(model).fit(rows, columns)
-    picture = np.full((*shown, 3), MEAN_COLOUR, np.float32)
-    # Bilinearly, half-pixel centres, no antialiasing: as `tfdeconv.inference.whole_image` does.
-    resized = cv2.resize(image.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
-    picture[:rows, :columns] = resized
+    picture = resize_and_fill(image, np.array((rows, columns)), np.array(shown)).numpy()[0]
     mask = np.zeros(shown, np.uint8)
     mask[:rows, :columns] = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_NEAREST)
     return picture, mask

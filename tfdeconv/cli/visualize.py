@@ -81,16 +81,16 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _activations(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
-    from tfdeconv.models import class_names, load_model
+    from tfdeconv.models import class_names, load_for_inference
     from tfdeconv.visual.activation_panels import draw_activations
     from tfdeconv.visual.activations import decoder_activations
 
-    model = load_model(args.model)
+    model = load_for_inference(args.model)
     picture, inside = shown_to(model, image, args.box)
     shown = decoder_activations(model, picture, inside)
     beside = picture_beside = None
     if args.beside:
-        other = load_model(args.beside)
+        other = load_for_inference(args.beside)
         picture_beside, _ = shown_to(other, image, args.box)
         beside = decoder_activations(other, picture_beside, label=shown.label)
     names = class_names(model)
@@ -101,11 +101,11 @@ def _activations(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarra
 
 
 def _switches(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
-    from tfdeconv.models import class_names, load_model
+    from tfdeconv.models import class_names, load_for_inference
     from tfdeconv.visual.switch_panels import draw_switches
     from tfdeconv.visual.switches import network_switches
 
-    model = load_model(args.model)
+    model = load_for_inference(args.model)
     picture, inside = shown_to(model, image, args.box)
     found = network_switches(model, picture, inside)
     count = len(found.levels)
