@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdeconv.models import DeconvNet
+from tfdeconv.models import DeconvNet, SegNet, UNet
 from tfdeconv.training import heads
 from tfdeconv.training.losses import CrossEntropy
 from tfdeconv.training.recipes import PAPER, SMALL
@@ -75,6 +75,15 @@ def test_without_heads_nothing_changes(network, batch):
     dataset = tf.data.Dataset.from_tensors(batch)
     assert heads.repeat_labels(dataset, network) is dataset
     assert heads.without_heads({"loss": 1.0}, network) == {"loss": 1.0}
+
+
+def test_every_map_that_is_unpooled_has_one_where_its_pixels_are_whole_numbers_of_the_images():
+    segnet = SegNet(3, width=1 / 64)
+    names = [f"head-{name}" for name in ("pool5", *(f"relu{k}_1_D" for k in (5, 4, 3, 2)))]
+    for size, first in ((64, 0), (48, 1), (50, 4), (51, 5)):
+        assert heads.with_heads(segnet, size).output_names == ["scores", *names[first:]]
+    unet = UNet(3, width=1 / 64)
+    assert heads.with_heads(unet, 64) is unet
 
 
 def test_the_papers_recipes_have_none():
