@@ -29,8 +29,9 @@ def starting_model(
         names: Class names of the data.
         init: A model to start from (see `load_init`), None for random weights.
         policy: Keras dtype policy, "float32", "mixed_bfloat16" or "mixed_float16".
-        network: Name of the network. DeconvNet goes on with `init` itself, all others with those of
-            its weights that they have a place for.
+        network: Name of the network. DeconvNet, and any other from a model of its own kind and
+            classes, goes on with `init` itself; else with those of its weights that it has a place
+            for.
 
     Returns:
         The model; its optimizer is always fresh, as in the release.
@@ -39,7 +40,8 @@ def starting_model(
         UserError: when the network cannot take windows of the recipe's size, or has no layer in
             common with `init`.
     """
-    if init is not None and network == NETWORK:
+    # A width that was rounded to whole channels is not known exactly: the network itself is.
+    if init is not None and (network == NETWORK or _same(init, network, names)):
         return _with_policy(init, policy)
     options = _of_deconvnet(recipe) if network == NETWORK else _of_whole_images(recipe, network)
     before = keras.mixed_precision.dtype_policy()
@@ -57,6 +59,10 @@ def starting_model(
     if init is not None:
         copy_weights(init, model)
     return model
+
+
+def _same(init: keras.Model, network: str, names: tuple[str, ...]) -> bool:
+    return init.name == network and class_names(init) == names and len(init.outputs) == 1
 
 
 def _check_size(model: keras.Model, size: int) -> None:
