@@ -52,6 +52,9 @@ def test_sizes_that_a_network_cannot_take_are_told_before_anything_is_written(da
     with pytest.raises(UserError, match=message):
         train("unet", data, tmp_path / "run", **{**TINY, "input_size": 50})
     assert not (tmp_path / "run").exists()
+    UNet(9, width=1 / 32, class_names=CLASS_NAMES).save(tmp_path / "unet.keras")
+    with pytest.raises(UserError, match=message):
+        train("unet", data, tmp_path / "run", tmp_path / "unet.keras", input_size=50)
 
 
 def test_a_network_goes_on_from_itself_and_begins_its_head_anew_for_other_classes() -> None:

@@ -19,7 +19,8 @@ from tfdeconv.inference.whole_image import WholeImage
 from tfdeconv.metrics import confusion_matrix, mean_iou
 from tfdeconv.proposals.edges import gradient_edges
 from tfdeconv.visual.aggregation import by_size, panel_counts
-from tfdeconv.visual.walk import LARGE, SMALL, Proposed, Sample, Walk, scaled, softmax
+from tfdeconv.visual.representative import softmax
+from tfdeconv.visual.walk import LARGE, SMALL, Proposed, Sample, Walk, scaled
 
 COUNTS = (1, 5, 10, 25, 50)
 _SAMPLES = 5

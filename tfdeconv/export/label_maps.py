@@ -10,9 +10,8 @@ import tensorflow as tf
 
 from tfdeconv.inference import aggregate
 from tfdeconv.inference.combiner import MAX_SCORES, Combiner
+from tfdeconv.inference.score_map import SCORES_IN_STRIP as _SCORES_IN_STRIP
 from tfdeconv.inference.segmenter import Segmenter
-
-_SCORES_IN_STRIP = 2**22
 
 
 def combine_scores(

@@ -42,6 +42,7 @@ def starting_model(
     """
     # A width that was rounded to whole channels is not known exactly: the network itself is.
     if init is not None and (network == NETWORK or _same(init, network, names)):
+        _check_size(init, recipe.input_size)
         return _with_policy(init, policy)
     options = _of_deconvnet(recipe) if network == NETWORK else _of_whole_images(recipe, network)
     before = keras.mixed_precision.dtype_policy()

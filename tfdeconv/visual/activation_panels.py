@@ -41,7 +41,7 @@ def draw_activations(
     columns = max(map(len, rows))
     blank = np.full_like(rows[0][0], PAPER)
     sheet = panels([[*row, *[blank] * (columns - len(row))] for row in rows])
-    name = _name(shown.label, class_names)
+    name = name_of(shown.label, class_names)
     notes = [
         "Above the map that a step enlarges, below what becomes of it: of every layer the channel "
         f"that follows the probability of '{name}' most closely.",
@@ -127,7 +127,7 @@ def _rows(
         above.append(np.full_like(above[0], PAPER))
     found = fitted(colour_map(shown.probability), size)
     most = f"at most {shown.probability.max():.0%}"
-    below.append(captioned(found, f"probability of {_name(shown.label, class_names)}", most))
+    below.append(captioned(found, f"probability of {name_of(shown.label, class_names)}", most))
     return [above, below]
 
 
@@ -147,9 +147,10 @@ def _prediction(
     labelled = overlay(fitted(picture, size), fitted(shown.labels, size))
     found = np.count_nonzero(shown.labels == shown.label) / shown.labels.size
     share = "under 1%" if 0 < found < 0.01 else f"{found:.0%}"
-    note = f"{_name(shown.label, class_names)}: {share} of the pixels"
+    note = f"{name_of(shown.label, class_names)}: {share} of the pixels"
     return captioned(labelled, "prediction", note)
 
 
-def _name(label: int, class_names: Sequence[str] | None) -> str:
+def name_of(label: int, class_names: Sequence[str] | None) -> str:
+    """Returns the name of a class, "class 7" where none is known."""
     return class_names[label] if class_names and label < len(class_names) else f"class {label}"

@@ -26,13 +26,13 @@ def main_class(scores: np.ndarray, inside: np.ndarray | None = None) -> int:
         weights = _averaged(inside.astype(np.float32), (rows, columns))
     counts = np.bincount(scores.argmax(-1).ravel(), weights.ravel(), minlength=classes)
     if not counts[1:].any():
-        counts = (_softmax(scores) * weights[..., None]).sum((0, 1))
+        counts = (softmax(scores) * weights[..., None]).sum((0, 1))
     return 1 + int(counts[1:].argmax())
 
 
 def class_probability(scores: np.ndarray, label: int) -> np.ndarray:
     """Returns the probability of a class: `(rows, columns, classes)` -> `(rows, columns)`."""
-    return _softmax(scores)[..., label]
+    return softmax(scores)[..., label]
 
 
 def representative_channel(maps: np.ndarray, probability: np.ndarray) -> int:
@@ -62,7 +62,8 @@ def representative_channel(maps: np.ndarray, probability: np.ndarray) -> int:
     return int(np.argmax(correlation if varies.any() else values.mean(0)))
 
 
-def _softmax(scores: np.ndarray) -> np.ndarray:
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Returns the probabilities of scores, over the last axis."""
     powers = np.exp(scores - scores.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfdeconv.visual.activation_panels import colour_map, fitted, panel_size
+from tfdeconv.visual.activation_panels import colour_map, fitted, name_of, panel_size
 from tfdeconv.visual.captions import captioned, with_notes
 from tfdeconv.visual.overlay import class_colours, panels
 from tfdeconv.visual.switches import Level, Switches
@@ -48,8 +48,7 @@ def draw_switches(
         found = np.count_nonzero(level.values > 0)
         note = f"{found} of {level.values.size} above zero"
         below.append(captioned(_traced(picture, level, size), "where they stood", note))
-    known = class_names and shown.label < len(class_names)
-    name = class_names[shown.label] if class_names and known else f"class {shown.label}"
+    name = name_of(shown.label, class_names)
     notes = [
         "Above: the colour tells which place of its window each maximum stood at, dark is zero. Of "
         f"every pooling the channel that follows the probability of '{name}' most closely.",

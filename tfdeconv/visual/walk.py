@@ -155,9 +155,3 @@ def errors(photograph: np.ndarray, labels: np.ndarray, truth: np.ndarray) -> np.
     """Marks the pixels whose label is not the truth, white where that is 255; see `marked`."""
     void = truth == IGNORE_LABEL
     return marked(photograph, (labels != truth) & ~void, void)
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Returns the probabilities of scores, over the last axis."""
-    powers = np.exp(scores - scores.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True)

@@ -8,7 +8,8 @@ from tfdeconv.visual.activation_panels import colour_map, fitted
 from tfdeconv.visual.aggregation import with_boxes
 from tfdeconv.visual.overlay import overlay
 from tfdeconv.visual.report import Report
-from tfdeconv.visual.walk import SMALL, Proposed, Walk, at_size, gray, scaled, softmax
+from tfdeconv.visual.representative import softmax
+from tfdeconv.visual.walk import SMALL, Proposed, Walk, at_size, gray, scaled
 
 _BEST, _DRAWN = 10, 50
 _CROP = (224, 224)
