@@ -60,11 +60,13 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
         original = graph.get_layer(layer.name)
         # Tensors, not arrays: what stays as it is shares its memory with the model's own.
         weights = [keras.ops.convert_to_tensor(weight) for weight in original.weights]
-        if layer.name in convolutions:
-            norm = graph.get_layer(convolutions[layer.name])
-            weights = _folded(weights, norm, isinstance(original, keras.layers.Conv2DTranspose))
-        for variable, value in zip(layer.weights, plain_weights(original, weights), strict=True):
+        folds = layer.name in convolutions
+        plain = plain_weights(original, weights)
+        for variable, value in zip(layer.weights, plain, strict=not folds):
             variable.assign(value)
+        del weights, plain
+        if folds:
+            _fold(layer, bool(original.use_bias), graph.get_layer(convolutions[layer.name]))
     return folded
 
 
@@ -156,15 +158,21 @@ def _can_fold(before: Any, norm: Any) -> bool:
     return norm.axis in axes and before.activation is keras.activations.linear
 
 
-def _folded(weights: list[Any], norm: Any, transposed: bool) -> list[Any]:
+def _fold(layer: Any, has_bias: bool, norm: Any) -> None:
+    """Scales the kernel of `layer` in place: no third copy of it is made beside it."""
+
     def values(variable: Any, otherwise: float) -> np.ndarray:
         if variable is None:
             return np.full(norm.moving_mean.shape, otherwise)
         return np.asarray(keras.ops.convert_to_numpy(variable), np.float64)
 
-    kernel, *bias = weights
+    kernel, bias = layer.weights
     variance = values(norm.moving_variance, 1.0)
     scale = values(norm.gamma, 1.0) / np.sqrt(variance + norm.epsilon)
-    shift = (values(bias[0], 0.0) if bias else 0.0) - values(norm.moving_mean, 0.0)
-    factors = keras.ops.cast(scale[:, None] if transposed else scale, kernel.dtype)
-    return [kernel * factors, shift * scale + values(norm.beta, 0.0)]
+    if isinstance(layer, keras.layers.Conv2DTranspose):
+        factors = scale[:, None]
+    else:  # Of a `DenseMap`, every element of the map has all channels.
+        factors = np.tile(scale, kernel.shape[-1] // len(scale))
+    kernel.assign(kernel * keras.ops.cast(factors, kernel.dtype))
+    shift = (values(bias, 0.0) if has_bias else 0.0) - values(norm.moving_mean, 0.0)
+    bias.assign(shift * scale + values(norm.beta, 0.0))
