@@ -109,9 +109,10 @@ def test_windows_of_training_have_room_for_the_random_crop(data) -> None:
     recipe = find_recipe("small", "fcn8s").with_changes(input_size=224)
     found = stage_data("fcn8s", data, None, recipe, seed=0)
     sides = found.windows.box[:, 2:] - found.windows.box[:, :2]
-    # As large as they are cut: nothing is resized. There is one about each object, and as many of
-    # each class as of the most frequent one.
-    assert (sides == 250).all() and set(np.bincount(found.windows.label)) == {0, 4}
+    # As large as they are cut: nothing is resized. There is one about each object, as many of each
+    # class as of the most frequent one, and as many of the background.
+    counts = np.bincount(found.windows.label)
+    assert (sides == 250).all() and counts[0] == 4 and set(counts) == {0, 4}
     images, labels = next(iter(found.validation))
     assert images.shape[1:] == (224, 224, 3) and labels.shape[1:] == (224, 224)
     first = next(iter(training_batches(found, recipe, 0, 0, 1)))

@@ -6,45 +6,10 @@ import pytest
 from keras import layers
 
 from tests.goldens import cases
+from tests.weights.folding import graph, images, normalisations, randomise, relative_error
 from tfdeconv.layers import BatchNormalization
 from tfdeconv.models import build, class_names, list_models, load_model
 from tfdeconv.weights import fold_batch_norm
-
-
-def randomise(model):
-    """Weights that keep signals alive, and statistics that are far from nothing."""
-    generator = np.random.default_rng(0)
-    for layer in model.layers:
-        weights = [generator.normal(0, 0.3, w.shape) for w in layer.get_weights()]
-        if isinstance(layer, layers.BatchNormalization):
-            spread = [np.abs(w) + 0.3 for w in weights[-1:]]
-            weights = [w + 1.0 for w in weights[:-1]] + spread
-        elif weights:
-            weights[0] *= 3 * np.sqrt(2 / np.prod(weights[0].shape[:3]))
-        layer.set_weights(weights)
-    return model
-
-
-def normalisations(model):
-    return [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
-
-
-def relative_error(model, folded, x):
-    expected = np.asarray(model(x, training=False), "float32")
-    scores = np.asarray(folded(x, training=False), "float32")
-    return np.abs(scores - expected).max() / np.abs(expected).max()
-
-
-def graph(shape, *between):
-    """A chain of layers as a functional model."""
-    x = inputs = keras.Input(shape)
-    for layer in between:
-        x = layer(x)
-    return randomise(keras.Model(inputs, x, name="chain"))
-
-
-def images(*shape):
-    return np.random.default_rng(1).normal(0, 1, shape).astype("float32")
 
 
 @pytest.mark.parametrize("name", cases(list_models()))
@@ -60,15 +25,6 @@ def test_scores_of_every_network_stay(name, tmp_path):
     again = load_model(tmp_path / "folded.keras")
     assert class_names(again) == ("a", "b", "c") and again.name == model.name
     np.testing.assert_array_equal(again(photographs), folded(photographs))
-
-
-def test_deconvolutions_of_stride_1_become_convolutions():
-    model = build("deconvnet", num_classes=3, input_shape=(32, 32, 3), width=1 / 32)
-    folded = fold_batch_norm(model)
-    kinds = {layer.name: type(layer).__name__ for layer in folded.layers}
-    assert all(kinds[f"deconv{i}_1"] == "Conv2D" for i in range(1, 6))
-    assert all(kinds[name] == "DenseMap" for name in ("fc6", "fc7", "fc6-deconv"))
-    assert len(folded.layers) == len(model.layers) - 29
 
 
 @pytest.mark.parametrize(
@@ -176,45 +132,3 @@ def test_a_model_without_a_graph_is_refused():
 
     with pytest.raises(ValueError, match="`model` must be a functional or sequential model"):
         fold_batch_norm(Own())
-
-
-@pytest.mark.parametrize(
-    ("shape", "layer", "kind"),
-    [
-        ((3, 2, 4), layers.Conv2D(5, (3, 2), activation="relu"), "DenseMap"),
-        ((3, 3, 4), layers.Conv2D(5, 3, strides=3, padding="same", use_bias=False), "DenseMap"),
-        ((1, 1, 4), layers.Conv2D(5, 1, padding="same"), "DenseMap"),
-        ((1, 1, 4), layers.Conv2DTranspose(5, (3, 2)), "DenseMap"),
-        ((1, 1, 4), layers.Conv2DTranspose(5, 3, strides=2, use_bias=False), "DenseMap"),
-        ((1, 1, 4), layers.Conv2DTranspose(5, 2, strides=3), "Conv2DTranspose"),
-        ((2, 1, 4), layers.Conv2DTranspose(5, 3), "Conv2DTranspose"),
-        ((3, 3, 4), layers.Conv2D(5, 2), "Conv2D"),
-        ((3, 3, 4), layers.Conv2D(6, 3, groups=2), "Conv2D"),
-        ((3, 3, 4), layers.Conv2D(5, 3, padding="same"), "Conv2D"),
-        ((None, None, 4), layers.Conv2D(5, 3), "Conv2D"),
-    ],
-)
-@pytest.mark.parametrize("normalised", [True, False])
-def test_a_kernel_over_the_whole_map_becomes_a_matrix_product(shape, layer, kind, normalised):
-    layer = layer.__class__.from_config(layer.get_config())
-    after = (
-        [layers.BatchNormalization()] if normalised and layer.activation.__name__ != "relu" else []
-    )
-    model = graph(shape, layer, *after)
-    folded = fold_batch_norm(model)
-    x = images(3, *(side or 3 for side in shape))
-    assert type(folded.layers[1]).__name__ == kind and len(folded.layers) == 2
-    assert relative_error(model, folded, x) <= 1e-5
-
-
-def test_a_layer_used_for_maps_of_another_size_stays_a_convolution():
-    shared = layers.Conv2D(2, 3)
-    small = keras.Input((3, 3, 1))
-    model = randomise(keras.Model(small, shared(small)))
-    assert type(fold_batch_norm(model).layers[1]).__name__ == "DenseMap"
-    larger = keras.Input((5, 5, 1))
-    other = keras.Model(larger, shared(larger))
-    for either, side in ((model, 3), (other, 5)):
-        folded = fold_batch_norm(either)
-        assert type(folded.layers[1]).__name__ == "Conv2D"
-        assert relative_error(either, folded, images(2, side, side, 1)) <= 1e-6

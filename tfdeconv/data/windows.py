@@ -75,7 +75,7 @@ def object_windows(split: Split, enlarge: float = 1.2) -> Windows:
             kept = classes > 0
             box = boxes.enlarge_to_square(instances.boxes[kept], enlarge)
             found.append(_windows(index, box, instances.ids[kept], classes[kept]))
-    windows = _concatenate(found)
+    windows = concatenate(found)
     if not len(windows):
         raise UserError(
             f"`{split.root / 'SegmentationObject'}` must hold instance maps: stage 1 learns from "
@@ -134,7 +134,7 @@ def proposal_windows(
             labels = labels[kept]
             box = boxes.enlarge_to_square(proposed[kept], enlarge)
             found.append(_windows(index, box, np.zeros(len(box)), labels))
-    windows = _concatenate(found)
+    windows = concatenate(found)
     if not len(windows):
         raise UserError(
             f"At least one proposal must overlap an object by {min_iou}. Received: none in "
@@ -180,7 +180,8 @@ def _windows(index: int, box: np.ndarray, object_id: np.ndarray, label: np.ndarr
     return Windows(image, box, object_id.astype(np.int32), label.astype(np.int32))
 
 
-def _concatenate(parts: list[Windows]) -> Windows:
+def concatenate(parts: list[Windows]) -> Windows:
+    """Returns the windows of all parts, one part after the other; none of no parts."""
     none = Windows(*(np.zeros(shape, np.int32) for shape in ((0,), (0, 4), (0,), (0,))))
     parts = [none, *parts]
     columns = ([getattr(part, column) for part in parts] for column in _COLUMNS)

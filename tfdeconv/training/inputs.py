@@ -65,13 +65,13 @@ def stage_data(
             )
         found = boxes.load(proposals)
     split = voc.read_split(data, "train")
-    cut = windows.balance(_windows(stage, split, found, recipe), seed)
+    cut = windows.balance(_windows(stage, split, found, recipe, seed), seed)
     validation = None
     if (split.root / "ImageSets" / "Segmentation" / "val.txt").is_file():
         val = voc.read_split(data, "val")
         validation = pipeline.validation_dataset(
             val,
-            _sample(_windows(stage, val, found, recipe, validating=True)),
+            _sample(_windows(stage, val, found, recipe, seed, validating=True)),
             input_size=recipe.input_size,
             batch_size=recipe.batch_size,
         )
@@ -116,6 +116,7 @@ def _windows(
     split: voc.Split,
     found: dict[str, boxes.Proposals] | None,
     recipe: Recipe,
+    seed: int,
     validating: bool = False,
 ) -> windows.Windows:
     if stage == "stage1":
@@ -128,6 +129,18 @@ def _windows(
     if validating:
         return image_windows(split, side)
     side = round(pipeline.WINDOW_PER_INPUT * recipe.input_size)
+    covering = image_windows(split, side, margin=(side - recipe.input_size) // 2)
     if recipe.object_size and _has_objects(split):
-        return centred_windows(split, side)
-    return image_windows(split, side, margin=(side - recipe.input_size) // 2)
+        return _about_objects(split, side, covering, seed)
+    return covering
+
+
+def _about_objects(
+    split: voc.Split, side: int, covering: windows.Windows, seed: int
+) -> windows.Windows:
+    objects = centred_windows(split, side)
+    # As many of the rest of the images as of the most frequent class: what is far from objects is
+    # never in the middle of a window, and a network that had not seen it found objects everywhere.
+    count = min(len(covering), int(np.bincount(objects.label).max()))
+    chosen = np.random.default_rng(seed).choice(len(covering), count, replace=False)
+    return windows.concatenate([objects, covering.take(np.sort(chosen))])
