@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tfdeconv.inference.ahead import ahead
+from tfdeconv.inference.ahead import ahead, made_ahead
 
 
 def test_in_order_and_one_before_its_turn():
@@ -43,3 +43,19 @@ def test_nothing_and_an_early_end():
     results.close()
     with pytest.raises(StopIteration):
         next(results)
+
+
+def test_made_ahead_takes_the_next_and_raises_in_turn():
+    third = threading.Event()
+
+    def items():
+        yield from (1, 2)
+        third.set()
+        raise OSError("no more")
+
+    made = made_ahead(items())
+    assert next(made) == 1 and not third.is_set()
+    assert next(made) == 2
+    assert third.wait(10), "the third was not asked for while the second was worked on"
+    with pytest.raises(OSError, match="no more"):
+        next(made)

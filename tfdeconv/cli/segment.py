@@ -16,10 +16,11 @@ With --server, a model server does the work, and MODEL is the name by which it k
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfdeconv.cli import evaluate, propose, views
 
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfdeconv.boxes import Proposals
+    from tfdeconv.inference.picture import Picture
 
-    # Finds boxes in a photograph, None where there are none to find; labels it by means of them.
-    Finder = Callable[[Path, np.ndarray], np.ndarray | None]
-    Labeller = Callable[[Path, np.ndarray, np.ndarray | None], np.ndarray]
+    # For every photograph what returns image and boxes, and labels, or raises what is wrong.
+    Segmented = Iterator[tuple[Path, Callable[[], tuple[Any, np.ndarray]]]]
 
 HELP = "label every pixel of photographs"
 _OF_EXPORT = ("boxes", "aggregate", "ensemble", "ensemble_mode", "crf", "release", "precision")
@@ -65,8 +66,6 @@ def run(args: argparse.Namespace) -> int:
     from tfdeconv import files
     from tfdeconv.errors import UserError
     from tfdeconv.export.client import ServerUnavailable
-    from tfdeconv.images import read_image
-    from tfdeconv.inference.ahead import ahead
     from tfdeconv.progress import track
 
     found = [path for given in args.inputs for path in propose.image_files(Path(given))]
@@ -74,20 +73,13 @@ def run(args: argparse.Namespace) -> int:
     check_names(photographs, Path(args.out))
     # Before the long work, not after it.
     out = files.ensure_writable_folder(args.out)
-    find, label = _local_labels(args) if args.url is None else _served_labels(args)
-
-    def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-        image = read_image(path)
-        return image, find(path, image)
-
-    failed = 0
-    waiting = ahead(read, photographs)
+    segment = _local_labels(args) if args.url is None else _served_labels(args)
+    segmented, failed = segment(photographs), 0
     if not hasattr(args, "window"):  # Each photograph has a bar of its own.
-        waiting = track(waiting, "Segmenting", len(photographs))
-    for path, prepared in waiting:
+        segmented = track(segmented, "Segmenting", len(photographs))
+    for path, result in segmented:
         try:
-            image, boxes = prepared()
-            labels = label(path, image, boxes)
+            (image, *_), labels = result()
         except ServerUnavailable:
             raise
         except UserError as error:
@@ -143,22 +135,25 @@ def boxes_of(path: Path, proposals: Mapping[str, Proposals]) -> np.ndarray:
     return proposals[path.stem].boxes
 
 
-def _local_labels(args: argparse.Namespace) -> tuple[Finder, Labeller]:
+def _local_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segmented]:
+    from tfdeconv.images import read_image
+
     segmenter, proposals = evaluate.open_segmenter(args)
+    describe = (lambda path: path.name) if hasattr(args, "window") else None
 
-    def find(path: Path, image: np.ndarray) -> np.ndarray | None:
-        return segmenter.find_boxes(image) if proposals is None else boxes_of(path, proposals)
+    def read(path: Path) -> Picture:
+        image = read_image(path)
+        return segmenter.picture(image, None if proposals is None else boxes_of(path, proposals))
 
-    def label(path: Path, image: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
-        return segmenter.segment(image, boxes, path.name if hasattr(args, "window") else None)
-
-    return find, label
+    return lambda photographs: segmenter.segment_ahead(read, photographs, describe)
 
 
-def _served_labels(args: argparse.Namespace) -> tuple[Finder, Labeller]:
+def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segmented]:
     from tfdeconv import boxes
     from tfdeconv.errors import UserError
     from tfdeconv.export.client import Client, ServerUnavailable
+    from tfdeconv.images import read_image
+    from tfdeconv.inference.ahead import ahead
     from tfdeconv.proposals import propose
 
     if fixed := [name for name in _OF_EXPORT if hasattr(args, name)]:
@@ -171,22 +166,27 @@ def _served_labels(args: argparse.Namespace) -> tuple[Finder, Labeller]:
     chosen = getattr(args, "proposals", "grid")
     found = None if chosen in ("edges", "grid") else boxes.load(chosen)
 
-    def find(path: Path, image: np.ndarray) -> np.ndarray | None:
+    def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+        image = read_image(path)
         if found is None:
-            return propose(image).boxes if chosen == "edges" else None
+            return image, propose(image).boxes if chosen == "edges" else None
         # As `Segmenter` does; servers refuse boxes of no area, and outside of the image.
         of_file = boxes_of(path, found)
-        return of_file[boxes.area(boxes.clip(of_file, *image.shape[:2])) > 0]
+        return image, of_file[boxes.area(boxes.clip(of_file, *image.shape[:2])) > 0]
 
-    def label(path: Path, image: np.ndarray, sent: np.ndarray | None) -> np.ndarray:
+    def label(path: Path, prepared: Callable[[], Any]) -> tuple[Any, np.ndarray]:
+        image, sent = prepared()
         try:
-            return client.segment(path.read_bytes(), sent).labels
+            return (image, sent), client.segment(path.read_bytes(), sent).labels
         except ServerUnavailable:
             raise
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
 
-    return find, label
+    return lambda photographs: (
+        (path, functools.partial(label, path, prepared))
+        for path, prepared in ahead(read, photographs)
+    )
 
 
 def _write(stem: Path, image: np.ndarray, labels: np.ndarray, with_overlay: bool) -> None:

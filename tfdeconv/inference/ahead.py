@@ -1,7 +1,8 @@
 """Preparing the next item while the present one is worked on."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -18,7 +19,7 @@ def ahead(
 
     Args:
         prepare: what is to be done for an item; never called twice at a time.
-        items: the items.
+        items: the items; they are taken in that thread, too.
 
     Yields:
         `(item, result)` in the order of the items: `result()` is what `prepare` returned, or raises
@@ -29,15 +30,42 @@ def ahead(
     >>> [(item, result()) for item, result in ahead(abs, [-1, 2])]
     [(-1, 1), (2, 2)]
     """
+    return made_ahead((item, _outcome(prepare, item)) for item in items)
+
+
+def made_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Takes items in a thread, each one before its turn.
+
+    Args:
+        items: the items, which cost time to make; what they raise comes when it is their turn.
+
+    Yields:
+        The items, in order.
+
+    Example:
+
+    >>> list(made_ahead(number**2 for number in range(4)))
+    [0, 1, 4, 9]
+    """
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+    source = iter(items)
+
+    def take() -> list[Item]:
+        return list(itertools.islice(source, 1))
+
     try:
-        waiting = None
-        for item in items:
-            following = item, pool.submit(prepare, item).result
-            if waiting is not None:
-                yield waiting
-            waiting = following
-        if waiting is not None:
-            yield waiting
+        waiting = pool.submit(take)
+        while taken := waiting.result():
+            waiting = pool.submit(take)
+            yield from taken
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _outcome(prepare: Callable[[Item], Prepared], item: Item) -> Callable[[], Prepared]:
+    outcome: Future[Prepared] = Future()
+    try:
+        outcome.set_result(prepare(item))
+    except Exception as error:
+        outcome.set_exception(error)
+    return outcome.result

@@ -16,7 +16,7 @@ from tfdeconv.boxes import Proposals
 from tfdeconv.data import maps
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
-from tfdeconv.inference.ahead import ahead
+from tfdeconv.inference.picture import Picture
 from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.labels import encode_png
 from tfdeconv.progress import track
@@ -127,18 +127,16 @@ def evaluate(
     folder = None if out is None else files.ensure_writable_folder(out)
     confusion = np.zeros((len(names), len(names)), np.int64)
 
-    def read(image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    def read(image_id: str) -> Picture:
         # First the truth: a mistake in it shows before the network has run.
         truth = maps.read_labels(split, image_id, maps.read_header(split, image_id))
         image = images.read_image(split.image_path(image_id))
-        found = proposals[image_id].boxes if proposals else segmenter.find_boxes(image)
-        return truth, image, found
+        return segmenter.picture(image, proposals[image_id].boxes if proposals else None, truth)
 
-    everything = ahead(read, split.ids)
-    for image_id, prepared in track(everything, f"Evaluating {split.name}", len(split.ids)):
-        truth, image, boxes = prepared()
-        labels = segmenter.segment(image, boxes)
-        confusion += metrics.confusion_matrix(truth, labels, len(names))
+    segmented = segmenter.segment_ahead(read, split.ids)
+    for image_id, result in track(segmented, f"Evaluating {split.name}", len(split.ids)):
+        picture, labels = result()
+        confusion += metrics.confusion_matrix(picture.beside, labels, len(names))
         if folder is not None:
             files.write_bytes(folder / f"{image_id}.png", encode_png(labels))
     return Evaluation(confusion, names, len(split.ids))

@@ -38,15 +38,21 @@ def network_graph(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     return network
 
 
-def runner(model: keras.Model, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns what runs a network on up to `batch_size` images, under any of Keras's backends."""
+def runner(model: keras.Model, *batch_sizes: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns what runs a network on batches of images, under any of Keras's backends.
+
+    Args:
+        model: A Keras model from `(batch, height, width, 3)` to scores.
+        *batch_sizes: the numbers of images for which the network is compiled, smallest first, where
+            that must be for one number each; fewer are filled up, and none has more than the last.
+    """
     if keras.config.backend() == "tensorflow":
         network = network_graph(model)
         return lambda images: network(images).numpy()
 
     def run(images: np.ndarray) -> np.ndarray:
-        # All batches alike, so that the network is compiled once.
-        missing = batch_size - len(images)
+        # Batches of few sizes, so that the network is compiled once for each.
+        missing = next(size for size in batch_sizes if size >= len(images)) - len(images)
         filled = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)])
         return model.predict_on_batch(filled)[: len(images)]
 

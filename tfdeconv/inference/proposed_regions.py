@@ -1,5 +1,8 @@
 """A network for squares of one size, which sees the regions of object proposals."""
 
+import functools
+from collections.abc import Callable, Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,6 +12,7 @@ from tfdeconv.inference.augmented import with_mirror_image
 from tfdeconv.inference.combiner import Combiner
 from tfdeconv.inference.cutter import RegionCutter
 from tfdeconv.inference.graph import runner
+from tfdeconv.inference.picture import Picture
 from tfdeconv.inference.score_map import ScoreMap
 
 
@@ -22,17 +26,21 @@ class ProposedRegions:
         aggregate: how the scores of regions become one (`tfdeconv.inference.aggregate`).
         batch_size: the most regions of a batch.
         flip: whether the network sees the mirror image of every region, too.
-    """
 
-    needs_boxes = True
+    Attributes:
+        images_in_batch: how many images surely have no more regions together than a batch holds;
+            1 where those of one image fill more than half of it.
+    """
 
     def __init__(
         self, model: keras.Model, boxes: int, aggregate: str, batch_size: int, flip: bool
     ) -> None:
         self._cutter = RegionCutter(model.input_shape[1], boxes, batch_size)
         self._combiner = Combiner(model.output_shape[-1], aggregate)
+        self.needs_boxes = boxes > 0
         self.batch_size = self._cutter.batch_size
-        self.run = runner(model, self.batch_size)
+        self.images_in_batch = max(1, batch_size // (boxes + 1))
+        self.run = runner(model, self.batch_size, self.images_in_batch * self.batch_size)
         if flip:
             self.run = with_mirror_image(self.run)
 
@@ -41,7 +49,15 @@ class ProposedRegions:
         return self._cutter.regions(boxes, height, width)
 
     def region_scores(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
-        """Returns the scores of one batch of regions: `(n, rows, columns, classes)` float32."""
+        """Returns what the network says of one batch of regions.
+
+        Args:
+            image: `(height, width, 3)` uint8 RGB, an array or a tensor.
+            regions: `(n, 4)` int32 boxes in the image, 1 <= n <= `batch_size`.
+
+        Returns:
+            `(n, rows, columns, classes)` float32 scores before softmax, one map a region.
+        """
         return checks.as_scores(self.run(self._cutter.crops(image, regions)))
 
     def scores(self, image: np.ndarray, boxes: np.ndarray) -> ScoreMap:
@@ -56,3 +72,32 @@ class ProposedRegions:
             scores = self.region_scores(image, batch)
             canvas = self._combiner.add(canvas, scores, batch, height, width)
         return self._combiner.score_map(canvas)
+
+    def together(self, pictures: Sequence[Picture]) -> list[Callable[[], ScoreMap]]:
+        """Runs the network once over the regions of several images.
+
+        Args:
+            pictures: the images, at most `images_in_batch`.
+
+        Returns:
+            For each what `scores` would return, to be called for: canvases are made one at a time.
+        """
+        crops, combining = [], []
+        for image, boxes, _ in pictures:
+            height, width = image.shape[:2]
+            regions = self.regions(height, width, boxes)
+            crops.append(self._cutter.crops(image, regions))
+            combining.append(functools.partial(self._combined, height, width, regions))
+        found = self.run(np.concatenate(crops))
+        ends = np.cumsum([len(some) for some in crops])
+        parts = np.split(found, ends[:-1])
+        return [
+            functools.partial(combine, scores)
+            for combine, scores in zip(combining, parts, strict=True)
+        ]
+
+    def _combined(
+        self, height: int, width: int, regions: np.ndarray, scores: np.ndarray
+    ) -> ScoreMap:
+        canvas, scores = self._combiner.start(height, width), checks.as_scores(scores)
+        return self._combiner.score_map(self._combiner.add(canvas, scores, regions, height, width))

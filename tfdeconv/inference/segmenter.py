@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,22 +14,23 @@ from tfdeconv.inference import checks
 from tfdeconv.inference import ensemble as ensembles
 from tfdeconv.inference.aggregate import MODES
 from tfdeconv.inference.network import inference_network
+from tfdeconv.inference.picture import Picture
 from tfdeconv.inference.refine import refine_map
-from tfdeconv.inference.score_map import ScoreMap, collected, combined, label_pixels, resized
+from tfdeconv.inference.score_map import ScoreMap, collected, label_pixels, resized
 from tfdeconv.inference.search import PROPOSALS, find_boxes
-from tfdeconv.inference.views import regions_of, view_of
+from tfdeconv.inference.several import SegmentsSeveral
+from tfdeconv.inference.views import regions_of, score_maps, view_of
 from tfdeconv.models import class_names, load_for_inference
 
 
-class Segmenter:
+class Segmenter(SegmentsSeveral):
     """Segments images of any size, with one network or two.
 
     A network for squares of one size sees the whole image and the squares about the best object
     proposals (`tfdeconv.inference.regions`), and what it says of each is combined pixel by pixel
     (`tfdeconv.inference.aggregate`). Memory is bounded whatever the size of the image and the
-    number of boxes: where height x width x classes is above 2**26 (a photograph of 2064x1548 with
-    21 classes), scores are combined on a smaller canvas and enlarged strip by strip; the network
-    still sees the pixels of the image itself.
+    number of boxes: above 2**26 scores (2064x1548 pixels with 21 classes), these are combined on a
+    smaller canvas and enlarged strip by strip; the network still sees the image's own pixels.
 
     A network for images of every size, such as FCN, sees the whole image at once and no proposals
     (`tfdeconv.inference.whole_image`). With `window`, either kind sees the image at its own
@@ -119,6 +120,8 @@ class Segmenter:
                 ensemble, boxes, aggregate, proposals, batch_size, precision=precision, **seeing
             )
             ensembles.require_same_classes(self.model, self.ensemble.model)
+        self._views = [one._view for one in (self, self.ensemble) if one is not None]
+        self.images_in_batch = max(view.images_in_batch for view in self._views)
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str], **options: Any) -> "Segmenter":
@@ -148,10 +151,8 @@ class Segmenter:
         Raises:
             ValueError: when an argument is of another kind, or the network's scores are NaN.
         """
-        scores = self._see(image, boxes)
-        if self.crf is not None:
-            scores = refine_map(self.crf, scores, image, self.num_classes)
-        return label_pixels(resized(scores, *image.shape[:2]), description)
+        (label,) = self.label_maps([self.picture(image, boxes)])
+        return label(description)
 
     def scores(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the combined scores, before the CRF; arguments and errors as `segment`.
@@ -160,40 +161,39 @@ class Segmenter:
             `(height, width, classes)` float32 scores before softmax, 4 bytes each, however many:
             logarithms of probabilities, which are such scores, too, unless as in the release.
         """
-        scores = self._see(image, boxes)
-        return collected(resized(scores, *image.shape[:2]))
+        (see,) = self._see([self.picture(image, boxes)])
+        return collected(resized(see(), *image.shape[:2]))
 
     def regions(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the `(m, 4)` int32 regions that the network sees; arguments as `segment`."""
-        checks.require_image(image)
-        boxes = self.find_boxes(image) if boxes is None else boxes
-        height, width = image.shape[:2]
-        return self._view.regions(height, width, boxes)
+        found = self.picture(image, boxes).boxes
+        return self._view.regions(image.shape[0], image.shape[1], found)
 
     def find_boxes(self, image: np.ndarray) -> np.ndarray:
         """Returns the `(n, 4)` boxes that `segment` finds; none where no network needs any."""
         checks.require_image(image)
-        if not any(one._view.needs_boxes for one in (self, self.ensemble or self)):
+        if not any(view.needs_boxes for view in self._views):
             return np.zeros((0, 4), np.float32)
         return find_boxes(image, self.proposals)
 
     def region_scores(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
-        """Returns what the network says of one batch of regions about proposals.
-
-        Args:
-            image: `(height, width, 3)` uint8 RGB, an array or a tensor.
-            regions: `(n, 4)` int32 boxes in the image, 1 <= n <= `batch_size`.
-
-        Returns:
-            `(n, rows, columns, classes)` float32 scores before softmax, one map a region.
-        """
+        """Returns what the network says of one batch of regions: see `ProposedRegions`."""
         return regions_of(self._view).region_scores(image, regions)
 
-    def _see(self, image: np.ndarray, boxes: np.ndarray | None) -> ScoreMap:
-        checks.require_image(image)
-        boxes = self.find_boxes(image) if boxes is None else boxes  # Once for both.
-        scores = self._view.scores(image, boxes)
-        if self.ensemble is None:
-            return scores
-        both = [scores, self.ensemble._view.scores(image, boxes)]
-        return combined(both, functools.partial(ensembles.combine, mode=self.ensemble_mode))
+    def label_maps(self, pictures: Sequence[Picture]) -> list[Callable[..., np.ndarray]]:
+        """Runs the networks over several images together: see `SegmentsSeveral`."""
+
+        def label(
+            image: np.ndarray, see: Callable[[], ScoreMap], description: str | None = None
+        ) -> np.ndarray:
+            scores = see()
+            if self.crf is not None:
+                scores = refine_map(self.crf, scores, image, self.num_classes)
+            return label_pixels(resized(scores, *image.shape[:2]), description)
+
+        seen = zip(pictures, self._see(pictures), strict=True)
+        return [functools.partial(label, one.image, see) for one, see in seen]
+
+    def _see(self, pictures: Sequence[Picture]) -> list[Callable[[], ScoreMap]]:
+        combine = functools.partial(ensembles.combine, mode=self.ensemble_mode)
+        return score_maps(self._views, pictures, combine)

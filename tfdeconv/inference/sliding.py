@@ -53,6 +53,7 @@ class SlidingWindows:
     """
 
     needs_boxes = False
+    images_in_batch = 1
 
     def __init__(
         self,

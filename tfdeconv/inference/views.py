@@ -4,15 +4,18 @@ Each way gives scores of all pixels as a `ScoreMap`, so that labels, the CRF and
 need not know which it was.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfdeconv.errors import UserError
+from tfdeconv.inference.picture import Picture
 from tfdeconv.inference.proposed_regions import ProposedRegions
-from tfdeconv.inference.score_map import ScoreMap
+from tfdeconv.inference.score_map import ScoreMap, combined
 from tfdeconv.inference.sliding import SlidingWindows
 from tfdeconv.inference.whole_image import WholeImage
 
@@ -22,12 +25,14 @@ class View(Protocol):
 
     Attributes:
         needs_boxes: whether proposals matter to it.
-        batch_size: the most pictures that go through the network at a time.
+        batch_size: the most pictures of one image that go through the network at a time.
+        images_in_batch: of how many images they go through it together.
         run: the network: `(n, rows, columns, 3)` float32 pictures to scores.
     """
 
     needs_boxes: bool
     batch_size: int
+    images_in_batch: int
     run: Callable[[np.ndarray], np.ndarray]
 
     def regions(self, height: int, width: int, boxes: np.ndarray) -> np.ndarray:
@@ -70,6 +75,31 @@ def view_of(
             "Give a `window`, too, or leave them out."
         )
     return ProposedRegions(model, boxes, aggregate, batch_size, flip)
+
+
+def score_maps(
+    views: Sequence[View], pictures: Sequence[Picture], combine: Callable[..., tf.Tensor]
+) -> list[Callable[[], ScoreMap]]:
+    """Returns for each image what gives its scores, where it can be from one run of the network.
+
+    Args:
+        views: how one network or several see the images.
+        pictures: the images, with their boxes.
+        combine: makes one of the scores of several networks (`score_map.combined`).
+    """
+
+    def one_map(found: Sequence[Callable[[], ScoreMap]]) -> ScoreMap:
+        maps = [see() for see in found]
+        return maps[0] if len(maps) == 1 else combined(maps, combine)
+
+    seen = zip(*(_seen(view, pictures) for view in views), strict=True)
+    return [functools.partial(one_map, found) for found in seen]
+
+
+def _seen(view: View, pictures: Sequence[Picture]) -> list[Callable[[], ScoreMap]]:
+    if isinstance(view, ProposedRegions) and 1 < len(pictures) <= view.images_in_batch:
+        return view.together(pictures)
+    return [functools.partial(view.scores, one.image, one.boxes) for one in pictures]
 
 
 def regions_of(view: View) -> ProposedRegions:

@@ -34,7 +34,7 @@ class WholeImage:
     """
 
     needs_boxes = False
-    batch_size = 1
+    batch_size = images_in_batch = 1
 
     def __init__(
         self, model: keras.Model, aggregate: str, flip: bool, scales: Sequence[float]
@@ -43,7 +43,7 @@ class WholeImage:
         image, sides = tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((2,), tf.int32)
         self._show = tf.function(resize_and_fill, input_signature=[image, sides, sides])
         self._combiner = Combiner(model.output_shape[-1], aggregate)
-        self.run = runner(model, batch_size=1)
+        self.run = runner(model, 1)
         if flip:
             self.run = with_mirror_image(self.run)
 
