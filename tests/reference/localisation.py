@@ -4,6 +4,12 @@ import numpy as np
 
 
 def heatmap(map_: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The enlarged map, its highest value 1, and nothing below 0."""
+    out = np.maximum(enlarged(map_, height, width), 0)
+    return out / out.max() if out.max() > 0 else out
+
+
+def enlarged(map_: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear between the centres of the map's pixels, beyond the outermost constant."""
     rows, columns = map_.shape
     out = np.zeros((height, width))
@@ -16,8 +22,8 @@ def heatmap(map_: np.ndarray, height: int, width: int) -> np.ndarray:
             a, b = row - top, column - left
             upper = (1 - b) * map_[top, left] + b * map_[top, beside]
             lower = (1 - b) * map_[below, left] + b * map_[below, beside]
-            out[y, x] = max((1 - a) * upper + a * lower, 0)
-    return out / out.max() if out.max() > 0 else out
+            out[y, x] = (1 - a) * upper + a * lower
+    return out
 
 
 def box_of(heat: np.ndarray, share: float) -> list[int]:
@@ -55,3 +61,21 @@ def pseudo_labels(heats: dict[int, np.ndarray], low: float, high: float) -> np.n
         value = heats[label][place]
         out[place] = label if value >= high else 0 if value <= low else 255
     return out
+
+
+def box_scores(
+    maps: dict[int, np.ndarray], boxes: np.ndarray, height: int, width: int, seen: float, sd: float
+) -> list[float]:
+    """Box by box, square by square: means over pixels, weighted by the size at which it is seen."""
+    scores = []
+    for top, left, bottom, right in boxes.tolist():
+        side = ((bottom - top) * (right - left) / (height * width)) ** 0.5
+        total = weights = 0.0
+        for square, map_ in maps.items():
+            inside = enlarged(map_, height, width)[top:bottom, left:right]
+            octaves = np.log2(side * square) - np.log2(seen)
+            weight = np.exp(-(octaves**2) / (2 * sd**2)) + 1e-9
+            total += weight * inside.mean()
+            weights += weight
+        scores.append(total / weights)
+    return scores

@@ -5,11 +5,18 @@ import numpy as np
 import pytest
 
 from tfdeconv import images, labels
+from tfdeconv.boxes import Proposals
 from tfdeconv.data.voc import Split, read_split
 from tfdeconv.errors import UserError
-from tfdeconv.weak.localise import Localiser, class_boxes, localise, present, summary
+from tfdeconv.weak.localise import Found, class_boxes, localise, present, summary
+from tfdeconv.weak.localiser import Localiser
+from tfdeconv.weak.maps import box_of
+from tfdeconv.weak.outline import outlined
 from tfdeconv.weak.pseudo_set import write_pseudo_set
 
+# Roughly the red block, roughly the green one, and ones of nothing.
+CANDIDATES = np.float32([[0, 34, 12, 50], [7, 4, 33, 31], [19, 41, 29, 53], [0, 0, 40, 60]])
+PROPOSALS = Proposals(CANDIDATES, np.ones(4, np.float32))
 COLOURS = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)
 
 
@@ -49,21 +56,39 @@ def localiser() -> Localiser:
     return Localiser(colour_classifier(), 60)
 
 
-def test_every_class_of_every_image_is_found(localiser, split) -> None:
-    red, green = localise(localiser, split, 0.5)
+@pytest.fixture(scope="module")
+def found(localiser, split) -> list[Found]:
+    return list(localise(localiser, split, {"both": PROPOSALS, "none": PROPOSALS}))
+
+
+def test_every_class_of_every_image_is_found(found) -> None:
+    red, green = found
     assert (red.image_id, red.label, red.first) == ("both", 1, True)
     assert (green.label, green.first) == (2, False)
     assert red.truth.tolist() == [[8, 6, 32, 30]] and green.truth.tolist() == [[20, 40, 30, 52]]
     assert red.heat.shape == (40, 60) and red.iou > 0.85 and green.iou > 0.7
-    assert summary([red, green]) == (1.0, 0.5, 0.5, 2)
+    assert red.part.tolist() == box_of(red.heat, 0.2).tolist()
+    assert summary([red, green])[:3] == (1.0, 0.5, 0.5) and summary([red, green]).judged == 2
     assert np.isnan(summary([]).known) and summary([]).judged == 0
 
 
-def test_a_wrong_box_does_not_count(localiser, split) -> None:
-    red, green = localise(localiser, split, 0.5)
-    wrong = red._replace(box=np.array([0, 0, 40, 60]))
+def test_the_box_is_the_best_candidate_moved_to_the_edges(localiser, split) -> None:
+    image = images.read_image(split.image_path("both"))
+    sights, first = localiser.find(image, [2, 1], CANDIDATES)
+    heats, same = localiser.heats(image, [2, 1])
+    assert first == same == 1 and list(sights) == [2, 1]
+    for label, roughly in ((1, CANDIDATES[1]), (2, CANDIDATES[2])):
+        heat, box = sights[label]
+        np.testing.assert_array_equal(heat, heats[label])
+        assert box.tolist() == outlined(image, np.round(roughly)).tolist()
+
+
+def test_a_wrong_box_does_not_count(found) -> None:
+    red, green = found
+    whole = np.array([0, 0, 40, 60])
+    wrong = red._replace(box=whole, part=red.truth[0])
     assert wrong.iou == pytest.approx(24 * 24 / 2400)
-    assert summary([wrong, green]) == (0.5, 0.0, 0.5, 2)
+    assert summary([wrong, green._replace(part=whole)]) == (0.5, 0.0, 0.5, 0.5, 2)
 
 
 def test_a_mirror_image_has_the_mirrored_heat(localiser, split) -> None:

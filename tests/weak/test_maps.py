@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.reference import localisation as reference
-from tfdeconv.weak.maps import box_of, heatmap, pseudo_labels
+from tfdeconv.weak.maps import box_of, heatmap, mean_heat, pseudo_labels
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,14 @@ def test_heatmaps_are_those_of_the_loops(size, image) -> None:
 
 def test_where_nothing_is_positive_there_is_no_heat() -> None:
     assert not heatmap(np.full((2, 3), -1.0), 5, 5).any()
+
+
+def test_the_mean_of_maps_of_several_sizes() -> None:
+    generator = np.random.default_rng(0)
+    maps = [generator.normal(size=size).astype(np.float32) for size in ((3, 4), (5, 2), (1, 1))]
+    expected = sum(reference.heatmap(map_, 11, 8) for map_ in maps)
+    np.testing.assert_allclose(mean_heat(maps, 11, 8), expected / expected.max(), atol=1e-5)
+    assert not mean_heat([-np.ones((2, 2))] * 2, 3, 3).any()
 
 
 @pytest.mark.parametrize("seed", range(6))

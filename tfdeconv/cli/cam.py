@@ -3,8 +3,9 @@
 Trains two small classifiers on the split train of DATA, one that averages its last maps over the
 image and one that takes their maximum (Zhou et al., CVPR 2016). Of the label maps they are shown
 which classes an image has, and nothing else. The map of a class, enlarged to the image, is where
-the classifier sees it; the box around its largest connected part above a threshold is compared
-with the objects of the split val.
+the classifier sees it. The object proposal inside of which the class is seen best, moved to where
+the colours change, is compared with the objects of the split val; so is the paper's box around the
+largest connected part of the map above a threshold.
 
 Written are DIR/average and DIR/maximum (run folders), DIR/cam.png (both side by side, the first
 images of val), DIR/cam.json (the numbers), and DIR/pseudo: the images of train with label maps
@@ -38,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
     for name, kind, text in (
-        ("steps", whole(1), "steps of each training (default 1800)"),
-        ("input_size", whole(32), "side of the images that are seen (default 128)"),
+        ("steps", whole(1), "steps of each training (default 3000)"),
+        ("input_size", whole(32), "side of the images at the end of the training (default 192)"),
         ("width", float, "factor on the channels; paper: 1 (default 0.125)"),
         ("batch_size", whole(1), "images of a step (default 24)"),
     ):
@@ -59,8 +60,11 @@ def run(args: argparse.Namespace) -> None:
     from tfdeconv.data.voc import read_split
     from tfdeconv.images import encode_png
     from tfdeconv.models.cam import POOLINGS
+    from tfdeconv.proposals import propose_files
     from tfdeconv.weak import localise
-    from tfdeconv.weak.maps import HIGH, LOW, SHARE
+    from tfdeconv.weak.candidates import CANDIDATES
+    from tfdeconv.weak.localiser import Localiser
+    from tfdeconv.weak.maps import HIGH, LOW
     from tfdeconv.weak.pseudo_set import require_apart, write_pseudo_set
     from tfdeconv.weak.tags import require_objects
     from tfdeconv.weak.train import Recipe, train_classifier
@@ -74,18 +78,19 @@ def run(args: argparse.Namespace) -> None:
     numbers: dict[str, Any] = {}
     found: dict[str, list[Found]] = {}
     localisers = {}
+    paths = [val.image_path(image_id) for image_id in dict.fromkeys(val.ids)]
+    candidates = propose_files(paths, max_boxes=CANDIDATES)
     for pooling in POOLINGS:
         print(f"--- {pooling} pooling", flush=True)
         model = train_classifier(train, out / pooling, pooling, recipe, args.seed)
-        localisers[pooling] = localise.Localiser(model, recipe.input_size)
+        localisers[pooling] = Localiser(model, recipe.input_size)
         found[pooling] = []
-        for one in localise.localise(localisers[pooling], val, SHARE[pooling]):
+        for one in localise.localise(localisers[pooling], val, candidates):
             kept = one if len(found[pooling]) < ROWS else one._replace(heat=None)
             found[pooling].append(kept)
         numbers[pooling] = localise.summary(found[pooling])._asdict()
     files.write_bytes(out / "cam.png", encode_png(_picture(val, found)))
-    average = localisers["average"]
-    mean_iou = write_pseudo_set(average, train, out / "pseudo", LOW, HIGH)
+    mean_iou = write_pseudo_set(localisers["average"], train, out / "pseudo", LOW, HIGH)
     # No pixel is given a label where every one is in doubt, and JSON has no NaN.
     numbers["pseudo_labels"] = {"mean_iou": None if math.isnan(mean_iou) else mean_iou}
     files.write_json(out / "cam.json", numbers)
@@ -98,7 +103,8 @@ def run(args: argparse.Namespace) -> None:
 def _line(numbers: dict[str, float]) -> str:
     return (
         f"box right, class known {numbers['known']:.1%}; class and box right "
-        f"{numbers['first']:.1%}; class right {numbers['classified']:.1%}; of {numbers['judged']}"
+        f"{numbers['first']:.1%}; class right {numbers['classified']:.1%}; the paper's box right "
+        f"{numbers['part']:.1%}; of {numbers['judged']}"
     )
 
 
@@ -117,7 +123,7 @@ def _picture(val: Split, found: dict[str, list[Found]]) -> Any:
         image = images.read_image(val.image_path(one.image_id))
         rows.append(Row(image, val.class_names[one.label], one.truth, seen))
     notes = [
-        "White: the object. Blue: the box around the largest part of the map above the threshold.",
+        "White: the object. Blue: the proposal that is seen best, moved to the edges of colours.",
         f"A box is right from an IoU of {RIGHT:g} on. The first images of the split, unchosen.",
     ]
     return draw_localisation(rows, notes)

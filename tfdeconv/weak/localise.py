@@ -5,21 +5,19 @@ Reference:
     Localization, CVPR 2016, section 3.2; the measure is that of ILSVRC's localisation task.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from tfdeconv import boxes, images
 from tfdeconv.data import maps
 from tfdeconv.data.voc import Split
 from tfdeconv.labels import IGNORE_LABEL
-from tfdeconv.models.cam import MAPS
 from tfdeconv.progress import track
-from tfdeconv.weak.maps import box_of, heatmap
-from tfdeconv.weak.tags import resized
+from tfdeconv.weak.localiser import Localiser
+from tfdeconv.weak.maps import box_of
 
 # ILSVRC: a box is right from this intersection over union on.
 RIGHT = 0.5
@@ -33,7 +31,8 @@ class Found(NamedTuple):
         label: The class, from 1, that the image is known to have.
         first: Whether its score is the highest of all classes.
         heat: `(height, width)` float32 in [0, 1]; None once nobody needs it, to save memory.
-        box: `(4,)` int32, from `box_of`.
+        box: `(4,)` int32, from `Localiser.find`.
+        part: `(4,)` int32, from `box_of` with the paper's threshold.
         truth: `(n, 4)` int32 boxes of the objects of the class.
     """
 
@@ -42,6 +41,7 @@ class Found(NamedTuple):
     first: bool
     heat: np.ndarray | None
     box: np.ndarray
+    part: np.ndarray
     truth: np.ndarray
 
     @property
@@ -57,78 +57,49 @@ class Localisation(NamedTuple):
         known: Share with IoU of at least `RIGHT`, the class being given.
         first: Share where, besides, the class has the highest score.
         classified: Share where the class has the highest score.
+        part: Share with IoU of at least `RIGHT` of the paper's boxes, the class being given.
         judged: Number of classes of images.
     """
 
     known: float
     first: float
     classified: float
+    part: float
     judged: int
 
 
-class Localiser:
-    """Shows images and their mirror images to a classifier, and enlarges the mean of its maps.
-
-    Args:
-        model: A trained `CAM`.
-        size: Side of the square that images are resized to: that of the training. Larger ones make
-            finer maps of small objects, but break up large ones (`training/README.md`).
-    """
-
-    def __init__(self, model: keras.Model, size: int) -> None:
-        outputs = [model.get_layer(MAPS).output, model.outputs[0]]
-        self._network = keras.Model(model.inputs[0], outputs)
-
-        @tf.function(input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)], autograph=False)
-        def run(image: tf.Tensor) -> list[tf.Tensor]:
-            shown = resized(tf.cast(image, tf.float32), size)
-            activations, scores = self._network(
-                tf.stack([shown, tf.reverse(shown, [1])]), training=False
-            )
-            activations = (activations[0] + tf.reverse(activations[1], [1])) / 2
-            return [activations, tf.reduce_mean(scores, axis=0)]
-
-        self._run = run
-
-    def heats(self, image: np.ndarray, labels: list[int]) -> tuple[dict[int, np.ndarray], int]:
-        """Returns the heatmap of every one of `labels`, and the label of the highest score.
-
-        Args:
-            image: `(height, width, 3)` uint8 RGB.
-            labels: Classes from 1.
-        """
-        activations, scores = (found.numpy() for found in self._run(image))
-        height, width = image.shape[:2]
-        heats = {label: heatmap(activations[..., label - 1], height, width) for label in labels}
-        return heats, 1 + int(scores.argmax())
-
-
-def localise(localiser: Localiser, split: Split, share: float) -> Iterator[Found]:
+def localise(
+    localiser: Localiser, split: Split, candidates: Mapping[str, boxes.Proposals]
+) -> Iterator[Found]:
     """Yields every class of every image, in the order of the split.
 
     Args:
         localiser: The network.
-        split: Images with label maps; boxes are those of objects where there are instance maps,
-            and otherwise of all pixels of the class.
-        share: The threshold of `box_of`.
+        split: Images with label maps; true boxes are those of objects where there are instance
+            maps, and otherwise of all pixels of the class.
+        candidates: Object proposals of the images, from `propose_files`.
     """
     for image_id in track(split.ids, f"Localising {split.name}"):
         truth, objects = maps.read_maps(split, image_id)
-        labels = present(truth)
-        heats, first = localiser.heats(images.read_image(split.image_path(image_id)), labels)
-        for label, heat in heats.items():
-            found = class_boxes(truth, objects, label)
-            yield Found(image_id, label, label == first, heat, box_of(heat, share), found)
+        path = split.image_path(image_id)
+        image, labels = images.read_image(path), present(truth)
+        sights, first = localiser.find(image, labels, candidates[path.stem].boxes)
+        for label, (heat, box) in sights.items():
+            true = class_boxes(truth, objects, label)
+            yield Found(image_id, label, label == first, heat, box, box_of(heat), true)
 
 
 def summary(found: list[Found]) -> Localisation:
     """Returns how often boxes were right; NaN where there is nothing to judge."""
-    right = np.array([one.iou >= RIGHT for one in found])
-    first = np.array([one.first for one in found])
     if not found:
-        return Localisation(float("nan"), float("nan"), float("nan"), 0)
-    known, both, classified = (float(part.mean()) for part in (right, right & first, first))
-    return Localisation(known, both, classified, len(found))
+        return Localisation(math.nan, math.nan, math.nan, math.nan, 0)
+    right = np.array([one.iou >= RIGHT for one in found])
+    part = np.array([boxes.iou(one.part, one.truth).max() >= RIGHT for one in found])
+    first = np.array([one.first for one in found])
+    known, both, classified, plain = (
+        float(one.mean()) for one in (right, right & first, first, part)
+    )
+    return Localisation(known, both, classified, plain, len(found))
 
 
 def present(labels: np.ndarray) -> list[int]:

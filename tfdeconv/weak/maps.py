@@ -5,7 +5,7 @@ Reference:
     Localization, CVPR 2016, section 3.2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,10 +13,30 @@ from tfdeconv.labels import IGNORE_LABEL
 
 # Section 3.2: "above 20% of the max value of the CAM".
 PAPER_SHARE = 0.2
-# Best on drawn images of another seed than those of the results (`training/README.md`).
-SHARE = {"average": 0.5, "maximum": 0.3}
 # Of the heat of a map of averages: background up to the one, object from the other on.
-LOW, HIGH = 0.3, 0.7
+LOW, HIGH = 0.2, 0.7
+
+
+def enlarged(map_: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Enlarges a class activation map to its image, bilinear between the centres of its pixels.
+
+    Args:
+        map_: `(rows, columns)` float32 activations of one class, over the whole image.
+        height: Rows of the image in pixels.
+        width: Its columns.
+
+    Returns:
+        `(height, width)` float32.
+
+    Example:
+
+    >>> enlarged(np.array([[-3.0, 4.0]], np.float32), 1, 4).tolist()
+    [[-3.0, -1.25, 2.25, 4.0]]
+    """
+    import cv2
+
+    size = (width, height)
+    return cv2.resize(map_.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
 
 
 def heatmap(map_: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -36,12 +56,29 @@ def heatmap(map_: np.ndarray, height: int, width: int) -> np.ndarray:
     >>> heatmap(np.array([[-3.0, 4.0]], np.float32), 1, 4).tolist()
     [[0.0, 0.0, 0.5625, 1.0]]
     """
-    import cv2
+    positive = np.maximum(enlarged(map_, height, width), 0)
+    highest = positive.max()
+    return positive / highest if highest > 0 else positive
 
-    enlarged = cv2.resize(map_.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    enlarged = np.maximum(enlarged, 0)
-    highest = enlarged.max()
-    return enlarged / highest if highest > 0 else enlarged
+
+def mean_heat(maps: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
+    """Returns the mean of the heatmaps of several maps of one class, its highest value 1 again.
+
+    Args:
+        maps: At least one, of any sizes; see `heatmap`.
+        height: Rows of the image in pixels.
+        width: Its columns.
+
+    Returns:
+        See `heatmap`.
+
+    Example:
+
+    >>> mean_heat([np.array([[2.0, 0.0]]), np.array([[4.0, 8.0]])], 1, 2).tolist()
+    [[1.0, 0.6666666865348816]]
+    """
+    heats = [heatmap(map_, height, width) for map_ in maps]
+    return heatmap(np.sum(heats, axis=0), height, width)
 
 
 def box_of(heat: np.ndarray, share: float = PAPER_SHARE) -> np.ndarray:

@@ -11,7 +11,8 @@ from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL, encode_png
 from tfdeconv.progress import track
-from tfdeconv.weak.localise import Localiser, present
+from tfdeconv.weak.localise import present
+from tfdeconv.weak.localiser import Localiser
 from tfdeconv.weak.maps import pseudo_labels
 
 

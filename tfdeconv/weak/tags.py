@@ -9,7 +9,7 @@ from tfdeconv.errors import UserError
 from tfdeconv.progress import track
 
 # Least share of an image that a training crop shows.
-LEAST_AREA = 0.5
+LEAST_AREA = 0.7
 
 
 def read_tags(split: Split) -> np.ndarray:

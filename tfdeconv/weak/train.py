@@ -24,7 +24,7 @@ from tfdeconv.weak.tags import require_objects, tagged_batches
 
 # Share of the input's side -> share of the steps. Small images first: a step on a square of half
 # the side takes a quarter of the time, and what it teaches the larger ones need not learn again.
-PHASES = ((0.5, 0.6), (0.75, 0.25), (1.0, 0.15))
+PHASES = ((1 / 3, 0.4), (1 / 2, 0.3), (2 / 3, 0.2), (1.0, 0.1))
 
 
 class Recipe(NamedTuple):
@@ -32,8 +32,7 @@ class Recipe(NamedTuple):
 
     Attributes:
         width: Factor on the channels; the paper's is 1.
-        input_size: Side of the squares that images are resized to at the end and for the maps;
-            the paper's is 224.
+        input_size: Side of the squares that images are resized to at the end; the paper's is 224.
         stride: That of the maps, 8 or 16.
         steps: Batches of all phases together.
         batch_size: Images of a batch.
@@ -42,9 +41,9 @@ class Recipe(NamedTuple):
     """
 
     width: float = 0.125
-    input_size: int = 128
+    input_size: int = 192
     stride: int = 8
-    steps: int = 1800
+    steps: int = 3000
     batch_size: int = 24
     learning_rate: float = 3e-3
 
@@ -103,8 +102,8 @@ def phases(recipe: Recipe) -> list[tuple[int, int]]:
 
     Example:
 
-    >>> phases(Recipe(input_size=128, steps=1000))
-    [(64, 600), (96, 250), (128, 150)]
+    >>> phases(Recipe(input_size=192, steps=1000))
+    [(64, 400), (96, 300), (128, 200), (192, 100)]
     """
     ends = np.round(np.cumsum([0.0, *(share for _, share in PHASES)]) * recipe.steps).astype(int)
     counts = np.diff(ends).tolist()
