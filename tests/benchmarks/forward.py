@@ -35,7 +35,7 @@ def measure() -> list[Figure]:
             f"labels equal to the unfolded float32 model's on {100 * equal:.2f} %, random weights"
         )
         region = times["ours"] / BATCH
-        floor = GFLOP / (2 * _SIDE**3 / 1e9 / times["product"])
+        floor = at_rate_of_product(GFLOP, times["product"])
         name = f"forward, {precision}, batch {BATCH}"
         if theirs:
             their = times["theirs"] / BATCH
@@ -53,6 +53,11 @@ def matrix_product(precision: str) -> Callable[[], object]:
     matrix = tf.cast(generator.normal((_SIDE, _SIDE)), precision)
     product = tf.function(lambda: tf.linalg.matmul(matrix, matrix))
     return lambda: product().numpy()
+
+
+def at_rate_of_product(gflop: float, seconds: float) -> float:
+    """Returns the seconds that `gflop` take where `matrix_product` takes `seconds`."""
+    return gflop * seconds / (2 * _SIDE**3 / 1e9)
 
 
 def _torch(peer: Callable) -> Callable[[], object] | None:

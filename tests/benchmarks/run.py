@@ -16,7 +16,17 @@ from pathlib import Path
 
 from tests.benchmarks.figures import Figure
 
-AREAS = ("forward", "exported", "pooling", "training", "segment", "data", "proposals", "crf")
+AREAS = (
+    "forward",
+    "exported",
+    "pooling",
+    "training",
+    "training_choices",
+    "segment",
+    "data",
+    "proposals",
+    "crf",
+)
 _HERE = Path(__file__).parent
 _CHILD = """
 import dataclasses, json, sys
