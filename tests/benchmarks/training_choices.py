@@ -1,39 +1,32 @@
 """What the choices of a training cost or give on a processor, and a step of the full network."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-
 from tests.benchmarks.figures import Figure, interleaved
 from tests.benchmarks.forward import GFLOP, at_rate_of_product, matrix_product
-from tests.benchmarks.training import BATCH, CLASSES, WIDTH
+from tests.benchmarks.training import BATCH, WIDTH, compiled, random_batch, step
 from tests.helpers import SHARED_DATA
 from tfdeconv.data import pipeline, voc, windows
 from tfdeconv.data.drawn import draw_dataset
-from tfdeconv.models import DeconvNet
-from tfdeconv.training.losses import CrossEntropy
 
-SIZE, ACCUMULATE, FULL_BATCH, ROUNDS = 224, 8, 8, 5
-
-Batch = tuple[np.ndarray, np.ndarray]
+ACCUMULATE, FULL_BATCH, ROUNDS = 8, 8, 5
 
 
 def measure() -> list[Figure]:
     """Returns each choice beside the plain float32 step, and the full network beside its floor."""
-    generator = np.random.default_rng(0)
-    fixed = _random_batch(generator, BATCH)
+    fixed = random_batch(BATCH)
     batches = _batches_from_disk()
-    plain = _model(WIDTH)
-    sgd = keras.optimizers.SGD(0.01, momentum=0.9, gradient_accumulation_steps=ACCUMULATE)
+    plain = compiled(WIDTH)
     steps = {
-        "plain": _step(plain, fixed),
-        "XLA": _step(_model(WIDTH, jit_compile=True), fixed),
-        "mixed bfloat16": _step(_model(WIDTH, "mixed_bfloat16"), fixed),
-        f"one of {ACCUMULATE} accumulated batches": _step(_model(WIDTH, optimizer=sgd), fixed),
+        "plain": step(plain, fixed),
+        "XLA": step(compiled(WIDTH, jit_compile=True), fixed),
+        "mixed bfloat16": step(compiled(WIDTH, "mixed_bfloat16"), fixed),
+        f"one of {ACCUMULATE} accumulated batches": step(
+            compiled(WIDTH, accumulate=ACCUMULATE), fixed
+        ),
         "windows from disk": lambda: plain.train_on_batch(*next(batches)),
     }
     times = interleaved(steps, ROUNDS)
@@ -43,38 +36,17 @@ def measure() -> list[Figure]:
         for choice, seconds in times.items()
         if choice != "plain"
     ]
-    return [*figures, _full(_random_batch(generator, FULL_BATCH))]
+    return [*figures, _full()]
 
 
-def _full(batch: Batch) -> Figure:
-    steps = {"step": _step(_model(1.0), batch), "product": matrix_product("float32")}
+def _full() -> Figure:
+    batch = random_batch(FULL_BATCH)
+    steps = {"step": step(compiled(1.0), batch), "product": matrix_product("float32")}
     times = interleaved(steps, ROUNDS)
     # The backward pass takes twice as much as the forward pass.
     floor = at_rate_of_product(3 * GFLOP * FULL_BATCH, times["product"])
     name = f"training step, full width, batch {FULL_BATCH}, float32"
     return Figure(name, times["step"], floor, "at the rate of a matrix product")
-
-
-def _random_batch(generator: np.random.Generator, count: int) -> Batch:
-    images = generator.integers(0, 256, (count, SIZE, SIZE, 3)).astype(np.float32)
-    return images, generator.integers(0, CLASSES, (count, SIZE, SIZE)).astype(np.uint8)
-
-
-def _model(
-    width: float, policy: str = "float32", optimizer: Any = None, jit_compile: bool = False
-) -> keras.Model:
-    keras.config.set_dtype_policy(policy)
-    try:
-        model = DeconvNet(CLASSES, width=width)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    optimizer = optimizer or keras.optimizers.SGD(0.01, momentum=0.9)
-    model.compile(optimizer, loss=CrossEntropy(), jit_compile=jit_compile)
-    return model
-
-
-def _step(model: keras.Model, batch: Batch) -> Callable[[], object]:
-    return lambda: model.train_on_batch(*batch)
 
 
 def _batches_from_disk() -> Iterator[Any]:

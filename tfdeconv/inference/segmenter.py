@@ -149,7 +149,8 @@ class Segmenter(SegmentsSeveral):
             `(height, width)` uint8 labels; of equal scores the first class wins.
 
         Raises:
-            ValueError: when an argument is of another kind, or the network's scores are NaN.
+            ValueError: when an argument is of another kind.
+            UserError: when the network's scores are NaN.
         """
         (label,) = self.label_maps([self.picture(image, boxes)])
         return label(description)

@@ -43,13 +43,12 @@ def heatmap(map_: np.ndarray, height: int, width: int) -> np.ndarray:
     """Enlarges a class activation map to its image and brings it into [0, 1].
 
     Args:
-        map_: `(rows, columns)` float32 activations of one class, over the whole image.
+        map_: See `enlarged`.
         height: Rows of the image in pixels.
         width: Its columns.
 
     Returns:
-        `(height, width)` float32: bilinear between the centres of the map's pixels, negative values
-        0, the highest 1. All 0 where nothing is positive.
+        `(height, width)` float32: negative values 0, the highest 1; all 0 where none is positive.
 
     Example:
 
@@ -102,14 +101,32 @@ def box_of(heat: np.ndarray, share: float = PAPER_SHARE) -> np.ndarray:
     >>> box_of(heat).tolist()
     [0, 2, 2, 4]
     """
-    import cv2
-
     if not 0 < share < 1:
         raise ValueError(f"`share` must be between 0 and 1. Received: share={share}")
-    above = (heat > share).astype(np.uint8)
-    count, parts, numbers, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+    part = largest_part(heat > share)
+    return np.array([0, 0, *heat.shape], np.int32) if part is None else part
+
+
+def largest_part(mask: np.ndarray) -> np.ndarray | None:
+    """Returns the box around the largest connected part of a mask.
+
+    Args:
+        mask: `(height, width)`, not 0 where something is.
+
+    Returns:
+        `(4,)` int32 box, see `box_of`; None where nothing is.
+
+    Example:
+
+    >>> largest_part(np.array([[1, 0, 1, 1], [0, 0, 0, 0]])).tolist()
+    [0, 2, 1, 4]
+    """
+    import cv2
+
+    present = mask.astype(np.uint8)
+    count, parts, numbers, _ = cv2.connectedComponentsWithStats(present, connectivity=8)
     if count == 1:
-        return np.array([0, 0, *heat.shape], np.int32)
+        return None
     areas = numbers[1:, cv2.CC_STAT_AREA]
     largest = 1 + np.flatnonzero(areas == areas.max())
     # OpenCV numbers the parts in an order of its own.

@@ -7,6 +7,8 @@ Reference:
 
 import numpy as np
 
+from tfdeconv.weak.maps import largest_part
+
 # Chosen on drawn images of another seed than those of the results (`training/README.md`).
 WINDOW, WINDOW_SIDE, ROUNDS = 2.2, 128, 3
 # Pixels of the window's border that cannot be the object: colours of the ground come from there.
@@ -49,7 +51,7 @@ def outlined(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     kinds[BORDER:-BORDER, BORDER:-BORDER] = cv2.GC_PR_BGD
     first = np.round((box - [top, left, top, left]) * scale).astype(int)
     kinds[first[0] : first[2], first[1] : first[3]] = cv2.GC_PR_FGD
-    object_ = _largest_part(_grab_cut(shown, kinds))
+    object_ = largest_part(_grab_cut(shown, kinds))
     if object_ is None:
         return np.round(box).astype(np.int32)
     found = np.round(object_ / scale).astype(int) + np.array([top, left, top, left])
@@ -77,13 +79,3 @@ def _grab_cut(shown: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(shown[..., ::-1].copy(), kinds, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
     return ((kinds == cv2.GC_PR_FGD) | (kinds == cv2.GC_FGD)).astype(np.uint8)
-
-
-def _largest_part(object_: np.ndarray) -> np.ndarray | None:
-    import cv2
-
-    count, _, numbers, _ = cv2.connectedComponentsWithStats(object_, connectivity=8)
-    if count == 1:
-        return None
-    left, top, width, height, _ = numbers[1 + numbers[1:, cv2.CC_STAT_AREA].argmax()]
-    return np.array([top, left, top + height, left + width])
