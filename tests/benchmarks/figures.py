@@ -46,12 +46,19 @@ class Figure:
 
 
 def interleaved(
-    functions: Mapping[str, Callable[[], Any]], rounds: int = 7, warm: int = 2
+    functions: Mapping[str, Callable[[], Any]], rounds: int = 7, warm: int = 2, settle: int = 0
 ) -> dict[str, float]:
     """Returns the median time of every function in seconds.
 
-    A shared machine changes its speed over seconds: in every round each function runs once, so
+    A shared machine changes its speed over seconds: in every round each function is timed once, so
     that a slow spell meets all of them.
+
+    Args:
+        functions: what is measured, by name.
+        rounds: how often each is timed.
+        warm: how often each is called before the first round.
+        settle: how often a function is called in every round before it is timed. What takes
+            milliseconds otherwise pays for the one before: PyTorch's threads go on waiting busily.
     """
     for _ in range(warm):
         for function in functions.values():
@@ -59,6 +66,8 @@ def interleaved(
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
+            for _ in range(settle):
+                function()
             start = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - start)

@@ -13,6 +13,8 @@ from tfdeconv.models import DeconvNet
 
 SHAPE = (8, 112, 112, 64)
 BATCH = 4
+# A pair takes milliseconds: medians of 15 rounds scattered by a tenth.
+ROUNDS, SETTLE = 50, 5
 # Side and channels of what the five stages pool.
 STAGES = ((224, 64), (112, 128), (56, 256), (28, 512), (14, 512))
 
@@ -25,7 +27,7 @@ def measure() -> list[Figure]:
         theirs = {"their forward": _torch(values, False), "their both": _torch(values, True)}
     except ImportError:
         theirs = {}
-    times = interleaved({**functions, **theirs}, rounds=15, warm=3)
+    times = interleaved({**functions, **theirs}, ROUNDS, settle=SETTLE)
     peer = "PyTorch, channels_last" if theirs else ""
     goals = ("<= 1.2", "<= 1.5") if theirs else ("", "")
     size = "x".join(map(str, SHAPE))

@@ -1,4 +1,4 @@
-"""Preparing the next item while the present one is worked on."""
+"""Preparing the next item while the present one is worked on, or working on the one before."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Folded = TypeVar("Folded")
 Prepared = TypeVar("Prepared")
 
 
@@ -60,6 +61,33 @@ def made_ahead(items: Iterable[Item]) -> Iterator[Item]:
             yield from taken
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def reduce_behind(
+    function: Callable[[Folded, Item], Folded], items: Iterable[Item], start: Folded
+) -> Folded:
+    """Returns `functools.reduce(function, items, start)`; items are made while it works.
+
+    `function` runs in a thread, one call at a time, and items are made in the thread that calls: a
+    network computes the scores of a batch while those of the batch before are combined. No more
+    than two items are held.
+
+    Args:
+        function: takes what was found so far and the next item, and returns both as one.
+        items: the items, which cost time to make.
+        start: what is returned where there are no items.
+
+    Example:
+
+    >>> reduce_behind(lambda found, item: found + item, (number**2 for number in range(4)), 0)
+    14
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="behind") as pool:
+        waiting: Future[Folded] | None = None
+        for item in items:
+            found = start if waiting is None else waiting.result()
+            waiting = pool.submit(function, found, item)
+        return start if waiting is None else waiting.result()
 
 
 def _outcome(prepare: Callable[[Item], Prepared], item: Item) -> Callable[[], Prepared]:

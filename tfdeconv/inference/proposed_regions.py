@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.inference import checks
+from tfdeconv.inference.aggregate import Canvas
+from tfdeconv.inference.ahead import reduce_behind
 from tfdeconv.inference.augmented import with_mirror_image
 from tfdeconv.inference.combiner import Combiner
 from tfdeconv.inference.cutter import RegionCutter
@@ -64,13 +66,16 @@ class ProposedRegions:
         """Returns the combined scores, on a canvas of bounded size."""
         height, width = image.shape[:2]
         regions = self.regions(height, width, boxes)
-        canvas = self._combiner.start(height, width)
         # Once, not once a batch: a large image is copied.
         image = tf.convert_to_tensor(image)
-        for first in range(0, len(regions), self.batch_size):
-            batch = regions[first : first + self.batch_size]
-            scores = self.region_scores(image, batch)
-            canvas = self._combiner.add(canvas, scores, batch, height, width)
+
+        def add(canvas: Canvas, seen: tuple[np.ndarray, np.ndarray]) -> Canvas:
+            return self._combiner.add(canvas, *seen, height, width)
+
+        firsts = range(0, len(regions), self.batch_size)
+        batches = (regions[first : first + self.batch_size] for first in firsts)
+        seen = ((self.region_scores(image, batch), batch) for batch in batches)
+        canvas = reduce_behind(add, seen, self._combiner.start(height, width))
         return self._combiner.score_map(canvas)
 
     def together(self, pictures: Sequence[Picture]) -> list[Callable[[], ScoreMap]]:
