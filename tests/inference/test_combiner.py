@@ -5,8 +5,9 @@ import pytest
 
 from tests.helpers import run_python
 from tfdeconv.inference import combiner as module
-from tfdeconv.inference.aggregate import aggregate
+from tfdeconv.inference.aggregate import Canvas, aggregate
 from tfdeconv.inference.combiner import MAX_SCORES, Combiner, canvas_size
+from tfdeconv.inference.score_map import collected, resized
 
 
 @pytest.mark.parametrize("classes", [2, 21, 255])
@@ -48,6 +49,10 @@ def example(count: int) -> tuple[np.ndarray, np.ndarray]:
     return scores.astype(np.float32), regions[:count]
 
 
+def all_scores(combiner: Combiner, canvas: Canvas) -> np.ndarray:
+    return collected(resized(combiner.score_map(canvas), 97, 104))
+
+
 @pytest.mark.parametrize("mode", ["max", "mean"])
 def test_ordinary_images_are_combined_at_their_own_size(mode: str) -> None:
     scores, regions = example(3)
@@ -56,10 +61,10 @@ def test_ordinary_images_are_combined_at_their_own_size(mode: str) -> None:
     for batch in (slice(0, 2), slice(2, 3)):
         canvas = combiner.add(canvas, scores[batch], regions[batch], 97, 104)
     expected = aggregate(scores, regions, 97, 104, mode).numpy()
-    np.testing.assert_allclose(combiner.scores(canvas, 97, 104), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(all_scores(combiner, canvas), expected, rtol=0, atol=1e-6)
     labels = combiner.labels(canvas, 97, 104)
     assert labels.dtype == np.uint8
-    np.testing.assert_array_equal(labels, combiner.scores(canvas, 97, 104).argmax(axis=-1))
+    np.testing.assert_array_equal(labels, all_scores(combiner, canvas).argmax(axis=-1))
 
 
 @pytest.mark.parametrize("mode", ["max", "mean"])
@@ -71,7 +76,7 @@ def test_a_reduced_canvas_gives_nearly_the_same(mode: str, monkeypatch: pytest.M
     combiner = Combiner(3, mode)
     canvas = combiner.add(combiner.start(97, 104), scores, regions, 97, 104)
     assert canvas.count.shape == (48, 52)
-    reduced = combiner.scores(canvas, 97, 104)
+    reduced = all_scores(combiner, canvas)
     assert reduced.shape == whole.shape
     # Only where a region ends can they differ by more than its slope over a pixel.
     assert np.mean(np.abs(reduced - whole) > 0.05) < 0.1

@@ -14,7 +14,6 @@ from tfdeconv.inference.aggregate import Canvas
 from tfdeconv.inference.score_map import (
     SCORES_IN_STRIP,
     ScoreMap,
-    collected,
     label_pixels,
     resized,
 )
@@ -109,16 +108,9 @@ class Combiner:
         height, width = canvas.count.shape
         return ScoreMap(height, width, [self.result(canvas)])
 
-    def scores(self, canvas: Canvas, height: int, width: int) -> np.ndarray:
-        """Returns the combined scores of the image: `(height, width, classes)` float32."""
-        return collected(self._enlarged(canvas, height, width))
-
     def labels(self, canvas: Canvas, height: int, width: int) -> np.ndarray:
         """Returns the class of the largest score, the first of equals: `(height, width)` uint8."""
-        return label_pixels(self._enlarged(canvas, height, width))
-
-    def _enlarged(self, canvas: Canvas, height: int, width: int) -> ScoreMap:
-        return resized(self.score_map(canvas), height, width, _SCORES_IN_STRIP)
+        return label_pixels(resized(self.score_map(canvas), height, width, _SCORES_IN_STRIP))
 
     def _add_regions(
         self,
