@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 help:
 	@echo "make demo        draw data, train, evaluate, segment, export; writes $(OUT)/report.html"
 	@echo "make test        the default test suite"
-	@echo "make test-large  the slow tests too (real data, full-size networks)"
+	@echo "make test-large  the slow tests alone (real data, full-size networks)"
 	@echo "make bench       times against PyTorch, pydensecrf and the machine's own floors"
 	@echo "make lint        ruff and mypy"
 

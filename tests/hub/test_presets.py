@@ -11,7 +11,7 @@ pytest.importorskip("keras_hub", reason="keras-hub is not installed")
 import keras
 import keras_hub
 
-from tests.helpers import run_python
+from tests.helpers import run_python, run_tfdeconv
 from tests.hub import preset_on_backend as on_backend
 from tfdeconv import hub
 from tfdeconv.errors import UserError
@@ -76,6 +76,14 @@ def test_a_task_is_a_network_for_the_rest_of_the_package(saved):
     assert class_names(task) == on_backend.NAMES
     for opened in (Segmenter(task, boxes=0), Segmenter.from_preset(folder, boxes=0)):
         np.testing.assert_array_equal(opened.segment(images[0]), expected)
+
+
+def test_recalibrate_does_not_write_beside_a_preset(saved):
+    folder, *_ = saved
+    before = sorted(path.name for path in folder.iterdir())
+    process = run_tfdeconv("recalibrate", str(folder), "data")
+    assert process.returncode == 1 and "`--out` must be given for a preset" in process.stderr
+    assert sorted(path.name for path in folder.iterdir()) == before
 
 
 def test_an_open_deconvnet_takes_other_sizes(tmp_path):

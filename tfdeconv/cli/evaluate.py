@@ -29,7 +29,7 @@ HELP = "measure a model on labelled images as PASCAL VOC does"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults live in `Segmenter`."""
-    parser.add_argument("model", metavar="MODEL", help="a .keras file or a run folder")
+    parser.add_argument("model", metavar="MODEL", help="a .keras file, run folder or preset")
     parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
     parser.add_argument("--split", metavar="NAME", default="val", help="default val")
     add_choices(parser)

@@ -28,7 +28,7 @@ _OF_FILES = ("quantize", "input_size")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults live in `export_saved_model`."""
-    parser.add_argument("model", metavar="MODEL", help="a .keras file or a run folder")
+    parser.add_argument("model", metavar="MODEL", help="a .keras file, run folder or preset")
     parser.add_argument(
         "out", metavar="OUT", help="folder of versions, to which one is added; or the file to write"
     )

@@ -30,7 +30,7 @@ HELP = "delete a residual network's blocks and plot its error"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults of draws and seed live in `lesions`."""
-    parser.add_argument("model", metavar="RUN", help="a run folder or a .keras file")
+    parser.add_argument("model", metavar="RUN", help="a run folder, .keras file or preset")
     parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
     parser.add_argument("--split", metavar="NAME", default="val", help="default val")

@@ -22,7 +22,9 @@ HELP = "measure batch-norm statistics over training windows"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `tfdeconv recalibrate`; the defaults live in `training.batch_norm`."""
-    parser.add_argument("model", metavar="RUN", help="a run folder or a .keras file; rewritten")
+    parser.add_argument(
+        "model", metavar="RUN", help="a run folder or .keras file, rewritten; a preset"
+    )
     parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
     parser.add_argument(
         "--proposals",
@@ -64,6 +66,11 @@ def run(args: argparse.Namespace) -> None:
     if out.suffix != ".keras":
         raise UserError(f"`--out` must end in .keras. Received: {args.out!r}. Rename it.")
     model = load_model(args.model)
+    if args.out is None and not out.is_file():
+        raise UserError(
+            "`--out` must be given for a preset, which is left as it is. "
+            f"Received: {args.model!r} alone. Add --out FILE.keras."
+        )
     batch_norm.measurable(model)
     trained = batch_norm.trained_on(args.model)
     options = {name: getattr(args, name) for name in ("batches", "batch_size") if name in args}

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="a .keras file or a run folder; with --server, the name of the served model",
+        help="a .keras file, run folder or preset; with --server, the name of the served model",
     )
     parser.add_argument(
         "inputs", metavar="IMAGE|DIR", nargs="+", help="photographs, or folders of them"

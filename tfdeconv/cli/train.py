@@ -1,8 +1,9 @@
 """Train one of the two stages of DeconvNet, or another network, and write a run folder.
 
 Stage 1 learns from single objects in the middle of their window, stage 2 from object proposals
-with everything that is in them (section 4.2 of the paper). All other networks learn from whole
-images; they take what layers they share with --init, such as the encoder of a DeconvNet:
+with everything that is in them (section 4.2 of the paper). All other networks learn from windows
+about objects and of the rest of the images, or, without SegmentationObject, from windows that cover
+the images; they take what layers they share with --init, such as the encoder of a DeconvNet:
 
   fcn8s fcn16s fcn32s segnet unet deeplab_largefov deeplab_aspp deeplab_aspp_resnet101
   pspnet50 pspnet101 frrn_a frrn_b fusionnet deep_contextual
@@ -21,7 +22,7 @@ the state; the same command with --resume goes on.
 import argparse
 import difflib
 
-HELP = "train stage 1 (single objects), stage 2 (proposals) or another network (whole images)"
+HELP = "train stage 1 (single objects), stage 2 (proposals) or another network"
 # As in `tfdeconv.training.stages`, which would load Keras.
 STAGES = (
     "stage1",
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recipe",
         metavar="NAME",
         help="small: a narrow network, minutes on a CPU (default); paper: the paper's numbers; "
-        "release: what its code did",
+        "release: what its code did; most networks have the first alone",
     )
     parser.add_argument("--width", type=float, metavar="W", help="factor on the channels; paper: 1")
     parser.add_argument(

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder of `tfdeconv export`, one version in it, or a file",
     )
     parser.add_argument(
-        "model", metavar="MODEL", help="the .keras file or run folder that it was exported from"
+        "model", metavar="MODEL", help="the .keras file, run folder or preset that it came from"
     )
 
 

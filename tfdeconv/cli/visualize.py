@@ -29,7 +29,7 @@ HELP = "draw the activations of the decoder, the switches, or aggregation with m
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("model", metavar="MODEL", help="a .keras file or a run folder")
+    parser.add_argument("model", metavar="MODEL", help="a .keras file, run folder or preset")
     parser.add_argument("image", metavar="IMAGE", help="a photograph")
     parser.add_argument("--out", metavar="FILE.png", required=True, help="the picture to write")
     parser.add_argument(

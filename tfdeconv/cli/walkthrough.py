@@ -28,7 +28,7 @@ HELP = "explain what is made of one photograph, step by step, on a page of HTML"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; how regions are chosen and combined as for `segment`."""
-    parser.add_argument("model", metavar="MODEL", help="a .keras file or a run folder")
+    parser.add_argument("model", metavar="MODEL", help="a .keras file, run folder or preset")
     parser.add_argument("image", metavar="IMAGE", help="a photograph")
     parser.add_argument("--out", metavar="FILE.html", required=True, help="the page to write")
     parser.add_argument("--truth", metavar="LABELS.png", help="its label map, to show errors")

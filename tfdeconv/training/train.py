@@ -38,7 +38,7 @@ def train(
 
     Section 4.2 of the paper: the first stage learns from single objects in the middle of their
     window, the second from object proposals with all that is in them. All other networks learn from
-    whole images (`tfdeconv.data.whole_images`).
+    windows about objects and of the rest of the images, or from windows that cover the images.
 
     Args:
         stage: "stage1", "stage2", or another network: one of `tfdeconv.training.stages.STAGES`.
