@@ -56,8 +56,8 @@ class DenseCRF:
         Kraehenbuehl, Koltun: Efficient Inference in Fully Connected CRFs, NIPS 2011.
     """
 
-    gaussian: Sequence[float] | None = (3, 3)
-    bilateral: Sequence[float] | None = (20, 3, 10)
+    gaussian: Sequence[float] | None = (1, 3)
+    bilateral: Sequence[float] | None = (20, 4, 10)
     iterations: int = 10
     normalization: str = "symmetric"
     backend: str = "tensorflow"
