@@ -26,7 +26,7 @@ _NARROWEST = 0.5
 class DenseCRF:
     """A fully connected conditional random field with Gaussian kernels and Potts compatibility.
 
-    Defaults are measured (`training/README.md`). Mean error of its lattice (24x24): 0.004 to 0.042.
+    Defaults are measured (`training/README.md`). Mean error of the lattice (24x24): 0.007 to 0.049.
 
     Args:
         gaussian: `(sxy, weight)` of the kernel over places: its standard deviation in pixels, at
