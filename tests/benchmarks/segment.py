@@ -1,5 +1,6 @@
 """A photograph end to end with the full network: time over that of the network, and memory."""
 
+import functools
 import resource
 import subprocess
 import sys
@@ -35,13 +36,14 @@ def measure() -> list[Figure]:
     paths = photographs()
     crops = np.random.default_rng(0).integers(0, 256, (segmenter.batch_size, 224, 224, 3))
     crops = crops.astype(np.float32)
+    run = functools.partial(segmenter._view.run, crops)
     segmenter.segment(read_image(paths[0]))
     whole, network = [], []
     for path in paths[:ROUNDS]:
         # Two batches before and two after: the speed of the machine drifts meanwhile.
-        seconds = _seconds(lambda: segmenter._view.run(crops), 2)
+        seconds = _seconds(run, 2)
         whole.append(_seconds(lambda path=path: segmenter.segment(read_image(path))))
-        seconds += _seconds(lambda: segmenter._view.run(crops), 2)
+        seconds += _seconds(run, 2)
         network.append(seconds / 4 / len(crops) * BOXES)
     figures = [
         Figure(

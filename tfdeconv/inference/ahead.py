@@ -66,7 +66,7 @@ def made_ahead(items: Iterable[Item]) -> Iterator[Item]:
 def reduce_behind(
     function: Callable[[Folded, Item], Folded], items: Iterable[Item], start: Folded
 ) -> Folded:
-    """Returns `functools.reduce(function, items, start)`; items are made while it works.
+    """Folds items as `functools.reduce`; the next is made while the one before is folded in.
 
     `function` runs in a thread, one call at a time, and items are made in the thread that calls: a
     network computes the scores of a batch while those of the batch before are combined. No more
@@ -76,6 +76,9 @@ def reduce_behind(
         function: takes what was found so far and the next item, and returns both as one.
         items: the items, which cost time to make.
         start: what is returned where there are no items.
+
+    Returns:
+        `functools.reduce(function, items, start)`. What `function` or `items` raise is raised.
 
     Example:
 
