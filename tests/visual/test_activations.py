@@ -8,13 +8,9 @@ from keras import layers
 from tfdeconv.errors import UserError
 from tfdeconv.layers import MaxPoolWithArgmax, Unpool
 from tfdeconv.models import DeconvNet
-from tfdeconv.visual.activation_panels import (
-    colour_map,
-    draw_activations,
-    fitted,
-    panel_size,
-)
+from tfdeconv.visual.activation_panels import colour_map, draw_activations, panel_size
 from tfdeconv.visual.activations import decoder_activations
+from tfdeconv.visual.scaling import fitted
 
 DENSE = ["deconv5_3", "deconv4_3", "deconv3_3", "deconv2_2", "deconv1_2"]
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.float32)

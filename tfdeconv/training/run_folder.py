@@ -69,8 +69,14 @@ class RunFolder:
         """
         return self._read_json(self.path / "run.json")
 
-    def check_same(self, settings: dict[str, Any]) -> None:
+    def check_same(
+        self, settings: dict[str, Any], rule: str = "hold the run that --resume asks for"
+    ) -> None:
         """Checks that the run is the one that is asked for again.
+
+        Args:
+            settings: What is asked for now.
+            rule: What the folder must do, for the message.
 
         Raises:
             UserError: names what differs.
@@ -81,8 +87,8 @@ class RunFolder:
         if differ:
             details = "; ".join(f"{n}: {found.get(n)!r} there, {asked[n]!r} here" for n in differ)
             raise UserError(
-                f"`{self.path}` must hold the run that --resume asks for. Received: a run with "
-                f"other settings ({details}). Repeat its settings or choose another folder."
+                f"`{self.path}` must {rule}. Received: a run with other settings ({details}). "
+                "Repeat its settings or choose another folder."
             )
 
     def save_best(self, model: keras.Model) -> None:
@@ -119,9 +125,12 @@ class RunFolder:
 
     def _read_json(self, path: Path) -> dict[str, Any]:
         try:
-            return json.loads(path.read_text("utf-8"))
+            notes = json.loads(path.read_text("utf-8"))
+            if not isinstance(notes, dict):
+                raise ValueError(f"{type(notes).__name__} in place of names and values")
         except (OSError, ValueError) as error:
             raise UserError(
-                f"`{path}` must be written by a training that reached its first checkpoint. "
-                f"Received: {error}. Train without --resume."
+                f"`{path}` must be the notes of a training that has begun. Received: {error}. "
+                "Begin anew, in a new folder."
             ) from error
+        return notes

@@ -9,6 +9,7 @@ import numpy as np
 from tfdeconv.visual.activations import Activation, Activations
 from tfdeconv.visual.captions import captioned, with_notes
 from tfdeconv.visual.overlay import PAPER, overlay, panels
+from tfdeconv.visual.scaling import fitted
 
 # The paper's input: maps of 7, 14, 28, 56 and 112 pixels fill it exactly.
 SIDE = 224
@@ -72,30 +73,6 @@ def colour_map(values: np.ndarray, most: float | None = None) -> np.ndarray:
     shares = np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values)
     bytes_ = np.round(255 * shares).astype(np.uint8)
     return cv2.cvtColor(cv2.applyColorMap(bytes_, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
-
-
-def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Fits an image, a colour map or labels into a panel, in the middle of white where it is not.
-
-    Args:
-        image: `(rows, columns, 3)` uint8 RGB, or `(rows, columns)` labels.
-        size: Height and width of the panel.
-
-    Returns:
-        The panel; enlarged pixels are blocks rather than a blur, since what the pixels of a map are
-        is the point of the picture.
-    """
-    import cv2
-
-    factor = min(size[0] / image.shape[0], size[1] / image.shape[1])
-    rows, columns = (max(1, round(factor * side)) for side in image.shape[:2])
-    kind = cv2.INTER_AREA if image.ndim == 3 and factor < 1 else cv2.INTER_NEAREST
-    panel = np.full((*size, *image.shape[2:]), PAPER[0], np.uint8)
-    top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
-    panel[top : top + rows, left : left + columns] = cv2.resize(
-        image, (columns, rows), interpolation=kind
-    )
-    return panel
 
 
 def panel_size(height: int, width: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 from tfdeconv import boxes
 from tfdeconv.visual.captions import captioned, with_notes
 from tfdeconv.visual.overlay import PAPER, legend, overlay, panels
+from tfdeconv.visual.scaling import by_factor
 
 COUNTS = (1, 5, 10, 20, 50)
 _LONGER_SIDE = 300
@@ -119,11 +120,4 @@ def _beside(sheet: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _fitted(image: np.ndarray) -> np.ndarray:
-    import cv2
-
-    height, width = image.shape[:2]
-    factor = _LONGER_SIDE / max(height, width)
-    size = max(1, round(factor * width)), max(1, round(factor * height))
-    smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    # Labels must not be mixed.
-    return cv2.resize(image, size, interpolation=smooth if image.ndim == 3 else cv2.INTER_NEAREST)
+    return by_factor(image, _LONGER_SIDE / max(image.shape[:2]))

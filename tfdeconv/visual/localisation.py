@@ -8,6 +8,7 @@ import numpy as np
 from tfdeconv.visual.activation_panels import colour_map
 from tfdeconv.visual.captions import captioned, with_notes
 from tfdeconv.visual.overlay import panels
+from tfdeconv.visual.scaling import by_factor
 
 _SIDE = 240
 _TRUTH, _FOUND = (255, 255, 255), (64, 224, 255)
@@ -91,9 +92,7 @@ def _boxed(image: np.ndarray, truth: np.ndarray, found: np.ndarray | None = None
 
     scale = _SIDE / max(image.shape[:2])
     # Enlarged first, so that lines are equally thin on every photograph.
-    size = tuple(max(1, round(scale * side)) for side in image.shape[1::-1])
-    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    picture = cv2.resize(image, size, interpolation=kind)
+    picture = by_factor(image, scale)
     coloured = [(box, _TRUTH) for box in truth]
     coloured += [] if found is None else [(found, _FOUND)]
     for box, colour in coloured:

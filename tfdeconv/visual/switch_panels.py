@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfdeconv.visual.activation_panels import colour_map, fitted, name_of, panel_size
+from tfdeconv.visual.activation_panels import colour_map, name_of, panel_size
 from tfdeconv.visual.captions import captioned, with_notes
 from tfdeconv.visual.overlay import class_colours, panels
+from tfdeconv.visual.scaling import fitted
 from tfdeconv.visual.switches import Level, Switches
 
 _DIMMED = 0.4

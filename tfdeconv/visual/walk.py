@@ -14,6 +14,7 @@ import numpy as np
 
 from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.visual.overlay import PAPER
+from tfdeconv.visual.scaling import by_factor
 
 LARGE, SMALL = 560 * 420, 280 * 210
 _LONGEST, _MOST_ENLARGED = 1200, 4
@@ -99,17 +100,11 @@ def scaled(image: np.ndarray, pixels: int = LARGE) -> np.ndarray:
     >>> scaled(np.zeros((3000, 4000, 3), np.uint8)).shape
     (420, 560, 3)
     """
-    import cv2
-
     height, width = image.shape[:2]
     factor = min(
         math.sqrt(pixels / (height * width)), _LONGEST / max(height, width), _MOST_ENLARGED
     )
-    size = max(1, round(factor * width)), max(1, round(factor * height))
-    if image.ndim == 2 and image.dtype == np.uint8:
-        return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
-    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return cv2.resize(image, size, interpolation=kind)
+    return by_factor(image, factor)
 
 
 def at_size(map_: np.ndarray, like: np.ndarray) -> np.ndarray:

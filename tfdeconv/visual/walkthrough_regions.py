@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdeconv.visual.activation_panels import colour_map, fitted
+from tfdeconv.visual.activation_panels import colour_map
 from tfdeconv.visual.aggregation import with_boxes
 from tfdeconv.visual.overlay import overlay
 from tfdeconv.visual.report import Report
 from tfdeconv.visual.representative import softmax
+from tfdeconv.visual.scaling import fitted
 from tfdeconv.visual.walk import SMALL, Proposed, Walk, at_size, gray, scaled
 
 _BEST, _DRAWN = 10, 50

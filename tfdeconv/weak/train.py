@@ -6,11 +6,9 @@ Reference:
     random weights, a few minutes of CPU go farthest where images grow during the training.
 """
 
-import json
 import math
 import os
 import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -82,7 +80,7 @@ def train_classifier(
     settings |= {"pooling": pooling, "seed": seed, **recipe._asdict()}
     settings["class_names"] = split.class_names
     if run.exists:
-        _check_same(run, settings)
+        run.check_same(settings, "be new or hold a classifier that the same call trained")
         if run.model_file.is_file():
             return load_model(run.path)
     tags = require_objects(split)
@@ -109,27 +107,6 @@ def phases(recipe: Recipe) -> list[tuple[int, int]]:
     counts = np.diff(ends).tolist()
     sizes = [round(part * recipe.input_size) for part, _ in PHASES]
     return [(size, count) for size, count in zip(sizes, counts, strict=True) if count]
-
-
-def _check_same(run: RunFolder, settings: dict[str, Any]) -> None:
-    # `RunFolder.check_same` speaks of --resume, which belongs to another command.
-    try:
-        found = dict(run.settings())
-    except (UserError, ValueError, TypeError) as error:
-        raise UserError(
-            f"`{run.path / 'run.json'}` must be the notes of a training. Received: a damaged file. "
-            "Choose another folder."
-        ) from error
-    if isinstance(data := found.get("data"), str):
-        found["data"] = str(Path(data).resolve())
-    asked = json.loads(json.dumps(settings))
-    differ = sorted(name for name in asked if asked[name] != found.get(name))
-    if differ:
-        details = "; ".join(f"{n}: {found.get(n)!r} there, {asked[n]!r} here" for n in differ)
-        raise UserError(
-            f"`{run.path}` must be new or hold a classifier that the same call trained. Received: "
-            f"one with other settings ({details}). Repeat them or choose another folder."
-        )
 
 
 def _fit(model: keras.Model, split: Split, tags: np.ndarray, recipe: Recipe, seed: int) -> None:
