@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from tests.weights.folding import graph, images, normalisations, randomise, relative_error
-from tfdeconv.models import build, list_models
+from tfdeconv.models import build, list_models, load_for_inference
 from tfdeconv.models.registry import takes
 from tfdeconv.weights import fold_batch_norm
 
@@ -47,6 +47,26 @@ def test_a_kernel_over_the_whole_map_becomes_a_matrix_product(shape, layer, kind
     x = images(3, *(side or 3 for side in shape))
     assert type(folded.layers[1]).__name__ == kind and len(folded.layers) == 2
     assert relative_error(model, folded, x) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("shape", "convolution"),
+    [((3, 3, 4), layers.Conv2D(5, 3)), ((6, 5, 4), layers.Conv2D(5, 3, padding="same"))],
+)
+@pytest.mark.parametrize("normalised", [True, False])
+def test_what_lora_added_is_merged(shape, convolution, normalised, tmp_path):
+    convolution = convolution.__class__.from_config(convolution.get_config())
+    after = [layers.BatchNormalization()] if normalised else [layers.ReLU()]
+    model = graph(shape, convolution, *after)
+    x = images(3, *shape)
+    before = np.asarray(model(x))
+    convolution.enable_lora(2)
+    randomise(model)
+    assert np.abs(np.asarray(model(x)) - before).max() > 0.1 * np.abs(before).max()
+    assert relative_error(model, fold_batch_norm(model), x) <= 1e-5
+    model.save(tmp_path / "lora.keras")
+    saved = load_for_inference(tmp_path / "lora.keras")
+    assert relative_error(model, fold_batch_norm(saved), x) <= 1e-5
 
 
 def test_a_layer_used_for_maps_of_another_size_stays_a_convolution():

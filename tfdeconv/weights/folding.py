@@ -18,7 +18,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     nothing else does, its scale and shift become part of the kernel and the bias. Transposed
     convolutions of stride 1 that keep the size become plain convolutions; convolutions between a
     whole map and a single element (`fc6`, `fc7`, `fc6-deconv`) become matrix products
-    (`tfdeconv.layers.DenseMap`). Everything else stays as it is, the names of layers and classes
+    (`tfdeconv.layers.DenseMap`). What LoRA added to these kernels is merged into them. Everything else stays as it is, the names of layers and classes
     and the preprocessing included. The result is not made for training: its statistics are frozen
     in its kernels.
 
@@ -46,9 +46,10 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     norms = _foldable(graph)
     convolutions = {convolution: norm for norm, convolution in norms.items()}
     changed = {layer.name for layer in graph.layers if plain_kind(layer) is not type(layer)}
+    changed |= set(convolutions)
 
     def clone(layer: Any) -> Any:
-        if layer.name in changed or layer.name in convolutions:
+        if layer.name in changed:
             return plain_layer(layer, with_bias=layer.name in convolutions)
         return layer.__class__.from_config(layer.get_config())
 
@@ -58,13 +59,12 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     folded = keras.models.clone_model(graph, _new_inputs(graph), clone, call)
     for layer in folded.layers:
         original = graph.get_layer(layer.name)
-        # Tensors, not arrays: what stays as it is shares its memory with the model's own.
-        weights = [keras.ops.convert_to_tensor(weight) for weight in original.weights]
         folds = layer.name in convolutions
-        plain = plain_weights(original, weights)
-        for variable, value in zip(layer.weights, plain, strict=not folds):
-            variable.assign(value)
-        del weights, plain
+        weights = plain_weights(original) if layer.name in changed else original.weights
+        for variable, value in zip(layer.weights, weights, strict=not folds):
+            # A tensor, not an array: what stays as it is shares its memory with the model's own.
+            variable.assign(keras.ops.convert_to_tensor(value))
+        del weights
         if folds:
             _fold(layer, bool(original.use_bias), graph.get_layer(convolutions[layer.name]))
     return folded

@@ -41,18 +41,22 @@ def plain_layer(layer: Any, with_bias: bool) -> keras.layers.Layer:
         config = {**common, **{name: config[name] for name in _CONVOLUTION}}
     if with_bias:
         config["use_bias"] = True
+    # `plain_weights` merges what LoRA added.
+    config = {name: value for name, value in config.items() if not name.startswith("lora_")}
     if "kernel" in (getattr(weight, "name", "") for weight in layer.weights):
         # The weights follow; drawing 250 million random numbers first takes seconds and gigabytes.
         config["kernel_initializer"] = "zeros"
     return kind.from_config(config)
 
 
-def plain_weights(layer: Any, weights: list[Any]) -> list[Any]:
-    """Returns the weights of the plain layer, from tensors of a kernel and perhaps a bias."""
+def plain_weights(layer: Any) -> list[Any]:
+    """Returns the weights of the plain layer of a convolution: its kernel and perhaps its bias."""
     kind = plain_kind(layer)
+    # Not `layer.weights`, where the kernel is without what LoRA added.
+    kernel = ops.convert_to_tensor(layer.kernel)
+    bias = [] if layer.bias is None else [layer.bias]
     if kind is type(layer):
-        return weights
-    kernel, *bias = weights
+        return [kernel, *bias]
     transposed = isinstance(layer, keras.layers.Conv2DTranspose)
     if kind is not DenseMap:
         # What a stamped kernel adds up to is the correlation with the turned kernel.
