@@ -1,5 +1,8 @@
 """DenseCRF against plain loops and exact sums, in graphs, and with arguments of every kind."""
 
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -48,15 +51,47 @@ def test_equals_plain_loops(crf: DenseCRF) -> None:
     np.testing.assert_allclose(crf(probabilities, image), expected, atol=1e-5)
 
 
+def soft_scene() -> tuple[np.ndarray, np.ndarray]:
+    """An ellipse on a slope of colours, under noise of 4 levels; probabilities that say little."""
+    rng, (y, x) = np.random.default_rng(0), np.mgrid[:24, :24]
+    inside = ((y - 12) / 8) ** 2 + ((x - 12) / 6) ** 2 < 1
+    image = np.stack([100 + 30 * inside + x, 120 - 30 * inside + y / 2, 90 + 0 * x], axis=-1)
+    image += rng.normal(0, 4, image.shape)
+    scores = 0.5 * rng.standard_normal((24, 24, 3))
+    scores[..., 0] += 0.5 * inside
+    scores[..., 2] += 0.5 * ~inside
+    probabilities = np.exp(scores)
+    return probabilities / probabilities.sum(axis=-1, keepdims=True), image.astype(np.uint8)
+
+
 def test_differs_from_exact_sums_by_the_error_of_the_lattice() -> None:
+    # One update: ten would end in certainty, whatever the kernels.
+    crf, (probabilities, image) = DenseCRF(iterations=1), soft_scene()
+    exact = reference.mean_field(probabilities, image, kernels_of(crf), 1, normalize=True)
+
+    def error(change: dict) -> float:
+        result = dataclasses.replace(crf, **change)(probabilities, image)
+        return float(np.abs(result - exact).mean())
+
+    labels = crf(probabilities, image).argmax(axis=-1)
+    assert error({}) < 0.007 and np.mean(labels != exact.argmax(axis=-1)) < 0.005
+    for change in (
+        {"normalization": "none"},
+        {"gaussian": None},
+        {"bilateral": None},
+        {"bilateral": (20, 8, 10)},
+        {"bilateral": (6, 4, 10)},
+        {"bilateral": (20, 4, 7)},
+    ):
+        assert error(change) > 0.014, change
+
+
+def test_a_kernel_over_places_alone_is_near_exact_sums() -> None:
     probabilities, image = scene(24, 24)
-    for crf, most_mean, most_labels in ((DenseCRF(), 0.05, 0.06), (ALONE, 0.02, 0.03)):
-        exact = reference.mean_field(
-            probabilities, image, kernels_of(crf), crf.iterations, normalize=True
-        )
-        result = crf(probabilities, image)
-        assert np.abs(result - exact).mean() < most_mean
-        assert np.mean(result.argmax(axis=-1) != exact.argmax(axis=-1)) < most_labels
+    exact = reference.mean_field(probabilities, image, kernels_of(ALONE), 2, normalize=True)
+    result = ALONE(probabilities, image)
+    assert np.abs(result - exact).mean() < 0.02
+    assert np.mean(result.argmax(axis=-1) != exact.argmax(axis=-1)) < 0.03
 
 
 def test_finds_the_edge_of_the_image() -> None:
@@ -123,6 +158,10 @@ def test_other_arrays_are_refused(change, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"gaussian": 5}, r"`gaussian` must be None or \(sxy, weight\).*=5"),
+        ({"gaussian": ()}, "`gaussian` must be None"),
+        ({"gaussian": "ab"}, "`gaussian` must be None"),
+        ({"gaussian": (1, None)}, "`gaussian` must be None"),
         ({"gaussian": (3,)}, r"`gaussian` must be None or \(sxy, weight\).*\(3,\)"),
         ({"gaussian": (0.4, 3)}, "deviations of at least 0.5"),
         ({"bilateral": (30, 5)}, r"`bilateral` must be None or \(sxy, srgb, weight\)"),
@@ -157,6 +196,24 @@ def test_one_graph_for_any_size() -> None:
     ):
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             run(wrong, image)
+    for wrong_image in (image[:, :, :1], image[:, :, [0, 1, 2, 0]]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="`image` RGB"):
+            run(probabilities, wrong_image)
+
+
+@pytest.mark.parametrize("size", [(0, 2), (2, 0), (0, 0)])
+def test_an_empty_image_in_a_graph_is_told(size: tuple[int, int]) -> None:
+    run = tf.function(RAW, input_signature=ANY_SIZE)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least one pixel"):
+        run(np.zeros((*size, 3), np.float32), np.zeros((*size, 3), np.uint8))
+
+
+def test_can_be_copied_after_its_first_call() -> None:
+    crf, arguments = DenseCRF(gaussian=[2, 3]), scene(4, 5)
+    expected = crf(*arguments)
+    copy = pickle.loads(pickle.dumps(crf))
+    assert copy == crf
+    np.testing.assert_array_equal(copy(*arguments), expected)
 
 
 def test_in_a_data_pipeline() -> None:
