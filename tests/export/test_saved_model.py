@@ -78,7 +78,7 @@ def test_metadata_tells_what_the_graph_cannot(exported) -> None:
     metadata = read_metadata(exported)
     assert metadata.class_names == list(CLASSES) and metadata.num_classes == 3
     assert (metadata.input_size, metadata.boxes, metadata.aggregate) == (32, 3, "max")
-    assert (metadata.crf, metadata.precision, metadata.max_pixels) == (False, "float32", 2**25)
+    assert (metadata.crf, metadata.precision, metadata.max_pixels) == (None, "float32", 2**25)
     assert (exported / "assets" / "class_names.txt").read_text().split() == list(CLASSES)
     assert metadata.versions["tensorflow"] == tf.__version__
     assert metadata.crop_multiple is None and metadata.crop_size(48, 64) == (32, 32)

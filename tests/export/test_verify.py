@@ -107,6 +107,12 @@ def test_half_precision_agrees_within_its_bound(policy: str, build, options, tmp
     assert found.log == ()
 
 
+def test_the_parameters_of_the_crf_travel_with_the_folder(tmp_path) -> None:
+    crf = DenseCRF(gaussian=None, bilateral=(np.float32(9), 20, 2), iterations=1)
+    found = verify(export_saved_model(plain_network(), tmp_path, crf=crf), plain_network())
+    assert found.agrees and found.bound == 1e-4, str(found)
+
+
 def test_what_cannot_be_verified_is_told(exported, tmp_path) -> None:
     with pytest.raises(UserError, match="must be a folder written by `tfdeconv export`"):
         verify(tmp_path, plain_network())

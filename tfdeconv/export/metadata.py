@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfdeconv.errors import UserError
 from tfdeconv.inference.any_size import SizeRule
@@ -21,7 +21,7 @@ class Metadata(NamedTuple):
         class_names: their names in the order of the labels, or None where the model has none.
         boxes: the most boxes of an image that the network is shown beside the whole image.
         aggregate: "max", "mean" or "release", how the scores of regions are joined.
-        crf: whether the labels are refined by a CRF.
+        crf: arguments of the `DenseCRF` by which the labels are refined, or None.
         precision: "float32", "bfloat16" or "float16", what the network computes in.
         max_pixels: the most pixels that an image may have.
         versions: package -> version that wrote the folder.
@@ -34,7 +34,7 @@ class Metadata(NamedTuple):
     class_names: list[str] | None
     boxes: int
     aggregate: str
-    crf: bool
+    crf: dict[str, Any] | None
     precision: str
     max_pixels: int
     versions: dict[str, str]
@@ -53,7 +53,8 @@ def write_metadata(folder: str | os.PathLike[str], metadata: Metadata) -> None:
     """Writes what the exported `folder` (one version) says of itself."""
     path = Path(folder) / METADATA_FILE
     path.parent.mkdir(exist_ok=True)
-    text = json.dumps(metadata._asdict(), indent=2, ensure_ascii=False) + "\n"
+    # NumPy's numbers, which a CRF takes too, are none of JSON's.
+    text = json.dumps(metadata._asdict(), indent=2, ensure_ascii=False, default=float) + "\n"
     path.write_text(text, encoding="utf-8")
 
 
@@ -65,7 +66,10 @@ def read_metadata(folder: str | os.PathLike[str]) -> Metadata:
     """
     path = Path(folder) / METADATA_FILE
     try:
-        return Metadata(**json.loads(path.read_text(encoding="utf-8")))
+        metadata = Metadata(**json.loads(path.read_text(encoding="utf-8")))
+        if not isinstance(metadata.crf, dict | None):
+            raise TypeError(f"crf={metadata.crf!r}")
+        return metadata
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"`{path}` must be the metadata of a folder written by `tfdeconv export`. "

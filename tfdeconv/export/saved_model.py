@@ -4,6 +4,7 @@ A version is written beside and renamed, since the server loads whatever folder 
 graph lies `assets.extra/tfdeconv.json`, which tells clients what the graph cannot.
 """
 
+import dataclasses
 import os
 import platform
 import tempfile
@@ -148,7 +149,7 @@ def _metadata(segmenter: Segmenter, precision: str, max_pixels: int) -> Metadata
         class_names=None if names is None else list(names),
         boxes=0 if whole else segmenter.boxes,
         aggregate=segmenter.aggregate,
-        crf=segmenter.crf is not None,
+        crf=None if segmenter.crf is None else dataclasses.asdict(segmenter.crf),
         precision=precision,
         max_pixels=max_pixels,
         versions=_versions(),

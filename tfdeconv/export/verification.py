@@ -138,7 +138,7 @@ def local_segmenter(model: keras.Model, metadata: Metadata) -> Segmenter:
         boxes=metadata.boxes,
         aggregate=metadata.aggregate,
         proposals="grid",
-        crf=DenseCRF() if metadata.crf else None,
+        crf=None if metadata.crf is None else DenseCRF(**metadata.crf),
         precision=metadata.precision,
     )
 
