@@ -10,8 +10,6 @@ import keras
 import numpy as np
 
 import tfdeconv
-import tfdeconv.metrics
-import tfdeconv.training.losses
 
 
 def main(folder: str, *names: str) -> None:

@@ -77,6 +77,14 @@ def test_a_saved_training_goes_on_bit_for_bit(accumulate, tmp_path):
         assert mine.tobytes() == theirs.tobytes()
 
 
+def test_tfdeconv_alone_opens_a_saved_training_in_a_fresh_process(tmp_path):
+    model = compiled(3)
+    model.save(tmp_path / "model.keras")
+    opened = f"tfdeconv.load_model({str(tmp_path / 'model.keras')!r}, compile=True)"
+    process = run_python("-c", f"import tfdeconv; print({opened}.optimizer.name)")
+    assert process.stdout.strip() == model.optimizer.name, process.stderr
+
+
 def test_on_jax_in_a_fresh_process_that_opens_a_saved_training(tmp_path):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("the backend jax is not installed")

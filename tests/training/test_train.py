@@ -50,16 +50,12 @@ def test_stage_2_starts_from_stage_1_in_mixed_precision(drawn, start, tmp_path):
         for path in (drawn / "JPEGImages").iterdir()
     }
     boxes.save(tmp_path / "p.npz", found, {})
-    run = train(
-        "stage2",
-        drawn,
-        tmp_path / "stage2",
-        init=start,
-        proposals=tmp_path / "p.npz",
-        mixed_precision=True,
-        steps=2,
-        batch_size=4,
-    )
+    options = {"mixed_precision": True, "batch_size": 4}
+    first = train("stage1", drawn, tmp_path / "stage1", init=start, steps=3, **options)
+    options["proposals"] = tmp_path / "p.npz"
+    run = train("stage2", drawn, tmp_path / "stage2", init=first.path, steps=2, **options)
+    # A fresh solver: its steps are those of this stage.
+    assert int(load_model(run.last, compile=True).optimizer.iterations) == 2
     model = load_model(run.path)
     assert model.get_layer("conv1_1").compute_dtype == "bfloat16"
     scores = model(np.zeros((1, 32, 32, 3), np.uint8))
