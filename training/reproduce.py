@@ -1,10 +1,11 @@
-"""The paper's claims on drawn data at several seeds, as tables.
+"""The paper's claims on drawn data, or data of one's own, at several seeds, as tables.
 
-python -m training.reproduce OUT [--seeds 0 1 2] [--steps N]
+python -m training.reproduce OUT [--data DATA] [--seeds 0 1 2] [--steps N]
 
-Draws the data of `tfdeconv demo`, trains the networks that `training/reproduction/runs.py` names
-and measures what `measures.py` beside it names. What is done is kept in OUT, and the same command
-goes on from there. The tables are printed last and written to OUT/report.md.
+Draws the data of `tfdeconv demo` where none are named, trains the networks that
+`training/reproduction/runs.py` names and measures what `measures.py` beside it names. What is done
+is kept in OUT, and the same command goes on from there. The tables are printed last and written to
+OUT/report.md.
 """
 
 import sys

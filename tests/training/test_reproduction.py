@@ -69,9 +69,12 @@ def test_perfect_maps_have_an_iou_of_one_at_every_size(tmp_path):
 
 def test_mean_and_spread_in_the_tables():
     names = {row for _, rows in table.CLAIMS for row in rows.values()} | set(table.SIZES.values())
-    row = {"mean_iou": 0.5, "pixel_accuracy": 0.9, "by_size": [0.1, 0.2, 0.3, 0.4]}
-    text = table.report({0: dict.fromkeys(names, row), 1: {**dict.fromkeys(names, row)}})
-    assert "| stage 1 + 2 | 50.0 ± 0.0 | 50.0, 50.0 |" in text
+    row = {"mean_iou": 0.5, "seconds": 2.5, "by_size": [0.1, 0.2, 0.3, 0.4]}
+    slower = {**row, "seconds": 5.5}
+    times = [{"stage2": 60.0, "stage1": 30.0}, {"stage2": 120.0, "stage1": 30.0}]
+    text = table.report({0: dict.fromkeys(names, row), 1: dict.fromkeys(names, slower)}, times)
+    assert "| stage 1 + 2 | 50.0 ± 0.0 | 50.0, 50.0 | 4 |" in text
+    assert text.endswith("| Training | stage 1 | stage 2 |\n|---|---|---|\n| minutes | 0.5 | 1.5 |")
     assert "| DeconvNet | 10.0 ± 0.0 | 20.0 ± 0.0 | 30.0 ± 0.0 | 40.0 ± 0.0 |" in text
 
 

@@ -1,1 +1,1 @@
-"""The paper's claims, measured on drawn data at several seeds: `python -m training.reproduce`."""
+"""The paper's claims, measured at several seeds: `python -m training.reproduce`."""

@@ -1,6 +1,7 @@
 """What is measured of the networks of one seed: one row each, kept as soon as it is there."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def measure(setting: Setting, models: dict[str, Path]) -> dict[str, Any]:
         models: Name -> saved model.
 
     Returns:
-        Name of the row -> `mean_iou`, `pixel_accuracy` and `by_size`, as kept in `rows.json`.
+        Name of the row -> `mean_iou`, `pixel_accuracy`, `by_size` and `seconds` that it took, as
+        kept in `rows.json`.
     """
     file = setting.out / "rows.json"
     results = json.loads(file.read_text("utf-8")) if file.exists() else {}
@@ -62,10 +64,12 @@ def measure(setting: Setting, models: dict[str, Path]) -> dict[str, Any]:
         if name in results:
             continue
         maps = setting.out / "maps" / name
+        started = time.perf_counter()
         result = evaluate(make(), split, found, maps)
         results[name] = {
             "mean_iou": result.mean_iou,
             "pixel_accuracy": result.pixel_accuracy,
+            "seconds": time.perf_counter() - started,
             "by_size": iou_by_size(split, maps),
         }
         files.write_json(file, results)

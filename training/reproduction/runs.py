@@ -4,11 +4,16 @@ Every network is trained by the small recipe. The encoder takes the place of the
 paper starts from: it has learnt to classify the objects (`tfdeconv.training.encoder`).
 """
 
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 
+from tfdeconv import files
 from tfdeconv.data import voc
 from tfdeconv.files import replacing
 from tfdeconv.models import load_model
@@ -30,7 +35,7 @@ class Setting(NamedTuple):
     """What the networks of a seed are trained on.
 
     Attributes:
-        data: The drawn data set.
+        data: The data set.
         proposals: Its proposals.
         out: Folder of the seed.
         seed: Decides weights and windows; the data are the same for all seeds.
@@ -70,6 +75,28 @@ def train_all(setting: Setting) -> dict[str, Path]:
     return models
 
 
+def training_seconds(setting: Setting) -> dict[str, float]:
+    """Returns how long each network of `train_all`, and the `encoder`, took to train: seconds."""
+    return json.loads(_times(setting).read_text("utf-8"))
+
+
+def _times(setting: Setting) -> Path:
+    return setting.out / "times.json"
+
+
+@contextmanager
+def _timed(setting: Setting, name: str) -> Iterator[None]:
+    """Notes the seconds of a training, those of interrupted beginnings too."""
+    print(f"--- seed {setting.seed}: {name}", flush=True)
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        noted = training_seconds(setting) if _times(setting).exists() else {}
+        noted[name] = noted.get(name, 0.0) + time.perf_counter() - started
+        files.write_json(_times(setting), noted)
+
+
 def _encoder(setting: Setting) -> Path:
     file = setting.out / "encoder.keras"
     if file.exists():
@@ -78,9 +105,11 @@ def _encoder(setting: Setting) -> Path:
     keras.utils.set_random_seed(setting.seed)
     names = voc.read_split(setting.data, "train").class_names
     model = starting_model(recipe, names, None, "float32")
-    inputs = stage_data("stage1", setting.data, None, recipe, setting.seed)
-    print(f"--- seed {setting.seed}: encoder", flush=True)
-    train_encoder(model, inputs, recipe, setting.seed)
+    # With a single class of objects there is nothing to classify.
+    if len(names) > 2:
+        inputs = stage_data("stage1", setting.data, None, recipe, setting.seed)
+        with _timed(setting, "encoder"):
+            train_encoder(model, inputs, recipe, setting.seed)
     with replacing(file) as beside:
         model.save(beside)
     return file
@@ -98,20 +127,20 @@ def _trained(setting: Setting, stage: str, name: str, init: Path) -> Path:
     ready = setting.out / f"{name}.trained.keras"
     if ready.exists():
         return ready
-    print(f"--- seed {setting.seed}: {name}", flush=True)
     keras.backend.clear_session()
     run = RunFolder(setting.out / name)
     proposals = setting.proposals if stage == "stage2" else None
-    train(
-        stage,
-        setting.data,
-        run.path,
-        init=init,
-        proposals=proposals,
-        seed=setting.seed,
-        resume=run.exists,
-        steps=setting.steps,
-    )
+    with _timed(setting, name):
+        train(
+            stage,
+            setting.data,
+            run.path,
+            init=init,
+            proposals=proposals,
+            seed=setting.seed,
+            resume=run.exists,
+            steps=setting.steps,
+        )
     model = load_model(run.path)
     if stage != "fcn8s":
         seen = batch_norm.trained_on(run.path)

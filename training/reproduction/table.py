@@ -56,29 +56,53 @@ SIZES = {
     "DeconvNet and FCN-8s": f"{DECONVNET} and {FCN}",
 }
 
+TRAININGS = {
+    "encoder": "encoder",
+    "stage1": "stage 1",
+    "stage2": "stage 2",
+    "switches": "by switches",
+    "bilinear": "bilinear",
+    "corner": "to the corner",
+    **dict(_FCN_NAMES),
+}
 
-def report(results: dict[int, dict[str, Any]]) -> str:
+
+def report(results: dict[int, dict[str, Any]], training: Sequence[dict[str, float]]) -> str:
     """Returns the tables as Markdown.
 
     Args:
         results: Seed -> what `measure` returned.
+        training: Of every seed, what `training_seconds` returned.
     """
     seeds = ", ".join(map(str, results))
     parts = []
     for title, rows in CLAIMS:
-        head = f"| {title} | mean IoU | seeds {seeds} |\n|---|---|---|"
+        head = f"| {title} | mean IoU | seeds {seeds} | seconds |\n|---|---|---|---|"
         lines = []
         for label, row in rows.items():
             values = [result[row]["mean_iou"] for result in results.values()]
             each = ", ".join(f"{100 * value:.1f}" for value in values)
-            lines.append(f"| {label} | {spread(values)} | {each} |")
+            seconds = np.mean([result[row]["seconds"] for result in results.values()])
+            lines.append(f"| {label} | {spread(values)} | {each} | {seconds:.0f} |")
         parts.append("\n".join([head, *lines]))
     head = f"| IoU of objects by size | {' | '.join(BIN_NAMES)} |\n|---|{'---|' * len(BIN_NAMES)}"
     lines = []
     for label, row in SIZES.items():
         columns = zip(*(result[row]["by_size"] for result in results.values()), strict=True)
         lines.append(f"| {label} | {' | '.join(map(spread, columns))} |")
-    return "\n\n".join([*parts, "\n".join([head, *lines])])
+    return "\n\n".join([*parts, "\n".join([head, *lines]), _training_table(training)])
+
+
+def _training_table(training: Sequence[dict[str, float]]) -> str:
+    names = [name for name in TRAININGS if name in training[0]]
+    minutes = [np.mean([times[name] for times in training]) / 60 for name in names]
+    return "\n".join(
+        [
+            f"| Training | {' | '.join(TRAININGS[name] for name in names)} |",
+            f"|---|{'---|' * len(names)}",
+            f"| minutes | {' | '.join(f'{value:.1f}' for value in minutes)} |",
+        ]
+    )
 
 
 def spread(values: Sequence[float]) -> str:
