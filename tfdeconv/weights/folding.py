@@ -18,9 +18,9 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     nothing else does, its scale and shift become part of the kernel and the bias. Transposed
     convolutions of stride 1 that keep the size become plain convolutions; convolutions between a
     whole map and a single element (`fc6`, `fc7`, `fc6-deconv`) become matrix products
-    (`tfdeconv.layers.DenseMap`). What LoRA added to these kernels is merged into them. Everything else stays as it is, the names of layers and classes
-    and the preprocessing included. The result is not made for training: its statistics are frozen
-    in its kernels.
+    (`tfdeconv.layers.DenseMap`). What LoRA added to the kernels of these is merged into them.
+    Everything else stays as it is, the names of layers and classes and the preprocessing included.
+    The result is not made for training: its statistics are frozen in its kernels.
 
     Args:
         model: A functional or sequential model, of `tfdeconv.models` or any other.
