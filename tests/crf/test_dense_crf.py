@@ -1,4 +1,4 @@
-"""DenseCRF against plain loops and exact sums, in graphs, and with arguments of every kind."""
+"""DenseCRF against plain loops and exact sums, and with arguments of every kind."""
 
 import dataclasses
 import pickle
@@ -7,24 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.crf.scenes import scene, soft_scene
 from tests.reference import crf as reference
 from tfdeconv.crf import DenseCRF, permutohedral
-from tfdeconv.export.fresh_process import run_in_fresh_process
 
 ALONE = DenseCRF(gaussian=(3, 2), bilateral=None, iterations=2)
 RAW = DenseCRF((2, 0.3), (9, 20, 0.5), iterations=2, normalization="none")
-
-
-def scene(height: int, width: int, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """A picture of two halves under some noise, and coarse probabilities that hint at them."""
-    rng = np.random.default_rng(height)
-    image = rng.integers(0, 30, (height, width, 3)) + 60
-    image[:, width // 2 :] += 90
-    scores = rng.standard_normal((height, width, classes))
-    scores[:, : width // 2, 0] += 1
-    scores[:, width // 2 :, -1] += 1
-    probabilities = np.exp(scores)
-    return probabilities / probabilities.sum(axis=-1, keepdims=True), image.astype(np.uint8)
 
 
 def lattice_filter(features: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -49,19 +37,6 @@ def test_equals_plain_loops(crf: DenseCRF) -> None:
         probabilities, image, kernels_of(crf), crf.iterations, normalize, lattice_filter
     )
     np.testing.assert_allclose(crf(probabilities, image), expected, atol=1e-5)
-
-
-def soft_scene() -> tuple[np.ndarray, np.ndarray]:
-    """An ellipse on a slope of colours, under noise of 4 levels; probabilities that say little."""
-    rng, (y, x) = np.random.default_rng(0), np.mgrid[:24, :24]
-    inside = ((y - 12) / 8) ** 2 + ((x - 12) / 6) ** 2 < 1
-    image = np.stack([100 + 30 * inside + x, 120 - 30 * inside + y / 2, 90 + 0 * x], axis=-1)
-    image += rng.normal(0, 4, image.shape)
-    scores = 0.5 * rng.standard_normal((24, 24, 3))
-    scores[..., 0] += 0.5 * inside
-    scores[..., 2] += 0.5 * ~inside
-    probabilities = np.exp(scores)
-    return probabilities / probabilities.sum(axis=-1, keepdims=True), image.astype(np.uint8)
 
 
 def test_differs_from_exact_sums_by_the_error_of_the_lattice() -> None:
@@ -179,64 +154,9 @@ def test_other_options_are_refused(options: dict, message: str) -> None:
         DenseCRF(**options)
 
 
-ANY_SIZE = [tf.TensorSpec((None,) * 3, name="p"), tf.TensorSpec((None,) * 3, tf.uint8, "image")]
-
-
-def test_one_graph_for_any_size() -> None:
-    run = tf.function(RAW, input_signature=ANY_SIZE)
-    for size in ((8, 5), (1, 1), (13, 20)):
-        arguments = scene(*size)
-        np.testing.assert_allclose(run(*arguments), RAW(*arguments), atol=1e-5)
-    assert run.experimental_get_tracing_count() == 1
-    probabilities, image = scene(6, 9)
-    for wrong, message in (
-        (probabilities[:, :, :2], "must be at least 0 and sum to one"),
-        (probabilities.transpose(1, 0, 2), "must be as large as `image`"),
-        (probabilities[:, :, :1], "at least 2 classes"),
-    ):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-            run(wrong, image)
-    for wrong_image in (image[:, :, :1], image[:, :, [0, 1, 2, 0]]):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="`image` RGB"):
-            run(probabilities, wrong_image)
-
-
-@pytest.mark.parametrize("size", [(0, 2), (2, 0), (0, 0)])
-def test_an_empty_image_in_a_graph_is_told(size: tuple[int, int]) -> None:
-    run = tf.function(RAW, input_signature=ANY_SIZE)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="at least one pixel"):
-        run(np.zeros((*size, 3), np.float32), np.zeros((*size, 3), np.uint8))
-
-
 def test_can_be_copied_after_its_first_call() -> None:
     crf, arguments = DenseCRF(gaussian=[2, 3]), scene(4, 5)
     expected = crf(*arguments)
     copy = pickle.loads(pickle.dumps(crf))
     assert copy == crf
     np.testing.assert_array_equal(copy(*arguments), expected)
-
-
-def test_in_a_data_pipeline() -> None:
-    arguments = [scene(6, 9), scene(11, 4)]
-    specs = (tf.TensorSpec((None, None, 3), tf.float64), tf.TensorSpec((None, None, 3), tf.uint8))
-    data = tf.data.Dataset.from_generator(lambda: iter(arguments), output_signature=specs)
-    data = data.map(RAW, num_parallel_calls=2)
-    assert data.element_spec == tf.TensorSpec((None, None, 3), tf.float32)
-    for found, given in zip(data, arguments, strict=True):
-        np.testing.assert_allclose(found, RAW(*given), atol=1e-5)
-
-
-def test_served_without_python(tmp_path) -> None:
-    module = tf.Module()
-    module.crf = tf.function(lambda p, image: {"q": RAW(p, image)}, input_signature=ANY_SIZE)
-    tf.saved_model.save(module, tmp_path, {"crf": module.crf})
-    requests = {}
-    for call, size in enumerate(((7, 10), (5, 3))):
-        probabilities, image = scene(*size)
-        requests[f"{call}/crf/p"] = probabilities.astype(np.float32)
-        requests[f"{call}/crf/image"] = image
-    answers, warnings = run_in_fresh_process(tmp_path, requests)
-    assert not warnings
-    for call in (0, 1):
-        expected = RAW(requests[f"{call}/crf/p"], requests[f"{call}/crf/image"])
-        np.testing.assert_allclose(answers[f"{call}/crf/q"], expected, atol=1e-5)
