@@ -40,6 +40,7 @@ def test_wrong_usage_is_exit_status_2():
         (["export", "missing.keras", "out"], "missing.keras"),
         (["lesion", "missing.keras", "missing", "--out", "lesion"], "`missing` must be a data set"),
         (["propose", "missing.jpg", "--out", "p.npz"], "missing.jpg"),
+        (["recalibrate", "missing", "missing"], "`missing` must be a .keras file or a run folder"),
         (["segment", "missing.keras", "missing.jpg", "--out", "out"], "missing"),
         (["walkthrough", "missing.keras", "missing.jpg", "--out", "page.html"], "missing"),
         (["train", "stage1", "missing", "--out", "run"], "`missing` must be a data set"),

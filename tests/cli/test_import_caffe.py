@@ -74,6 +74,13 @@ def test_other_classes(convert):
     assert np.asarray(model.get_layer("seg-score-voc").kernel).std() > 0
 
 
+@pytest.mark.parametrize("classes", [1, 300])
+def test_classes_that_the_option_refuses_are_not_offered(convert, classes):
+    told = rf"weights for {classes} \(seg-score-voc\)\. Give --num-classes 21 to load the rest"
+    with pytest.raises(UserError, match=told):
+        convert(networks.deconvnet(1 / 32, classes, kernel=1), "--network", "deconvnet")
+
+
 def test_fcn_and_vgg(convert):
     model, told = convert(networks.fcn8s(1 / 64, 21, old=True), "--network", "fcn8s")
     assert "fcn8s, 21 layers loaded" in told.out and model(IMAGES).shape == (1, 64, 64, 21)
@@ -145,6 +152,7 @@ def test_a_preset_needs_keras_hub_and_a_place_of_its_own(tmp_path, monkeypatch):
         parse("x", "--network", "fcn8s", "--preset", tmp_path / "new", "--out", "x.keras")
 
 
-def test_the_help_tells_the_licence():
+def test_the_help_tells_the_licence_and_that_no_weights_come_with_it():
     text = " ".join(run_tfdeconv("import-caffe", "--help").stdout.split())
     assert "individual research only, not to be passed on, and neither is the converted" in text
+    assert "No weights are shipped with tfdeconv, converted ones included." in text

@@ -80,8 +80,12 @@ def test_windows_are_those_of_the_run(data, model_file, tmp_path):
 
 
 def test_mistakes(data, model_file, tmp_path):
-    with pytest.raises(UserError, match=r"must be a \.keras file or a run folder"):
-        recalibrate.run(parse(tmp_path / "missing.keras", data))
+    for name in ("missing.keras", "missing", "missing.h5"):
+        with pytest.raises(UserError, match=name + r"` must be a \.keras file or a run folder"):
+            recalibrate.run(parse(tmp_path / name, data))
+    load_model(model_file).save(tmp_path / "old.h5")
+    with pytest.raises(UserError, match=r"`--out` must be given for .* HDF5 file.*old\.h5' alone"):
+        recalibrate.run(parse(tmp_path / "old.h5", data))
     with pytest.raises(UserError, match="must be a data set in PASCAL VOC layout"):
         recalibrate.run(parse(model_file, tmp_path / "missing"))
     with pytest.raises(UserError, match=r"`--out` must end in \.keras"):

@@ -13,6 +13,7 @@ from tfdeconv import boxes, images
 from tfdeconv.cli import shown, visualize
 from tfdeconv.errors import UserError
 from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.layers import MaxPoolWithArgmax
 from tfdeconv.visual.aggregation import by_size, draw_aggregation
 
 NAMES = ("ground", "red", "green")
@@ -30,7 +31,7 @@ def run(*words) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A network with unpooling, one without, one for any size, and a photograph."""
+    """Networks with unpooling and without, for any size and for large images, and a photograph."""
     root = tmp_path_factory.mktemp("visualize")
     keras.utils.set_random_seed(0)
     switch_network((16, 16, 3), NAMES).save(root / "unpooling.keras")
@@ -39,6 +40,9 @@ def folder(tmp_path_factory) -> Path:
     x = keras.layers.Conv2D(3, 3, strides=2, padding="same")(inputs)
     x = keras.layers.Conv2DTranspose(3, 4, strides=2, padding="same", name="upscore")(x)
     keras.Model(inputs, x, name="fcn").save(root / "fcn.keras")
+    pooled, _ = MaxPoolWithArgmax(2)(inputs)
+    keras.Model(inputs, keras.layers.Conv2D(3, 20)(pooled), name="deep").save(root / "deep.keras")
+    colour_network(class_names=("ground", "green", "red")).save(root / "renamed.keras")
     inputs = keras.Input((16, 16, 1))
     keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs)).save(root / "heights.keras")
     (root / "photo.png").write_bytes(images.encode_png(painted(30, 44)[0]))
@@ -127,6 +131,9 @@ def test_proposals_of_a_file(folder, tmp_path, capsys) -> None:
         ("unpooling", ("--switches", "--beside", "fcn.keras"), r"`--switches` must come without"),
         ("heights", (), r"must map RGB images of one square size"),
         ("unpooling", ("--beside", "colours.keras"), r"must have layers that enlarge a map"),
+        ("unpooling", ("--beside", "renamed.keras"), r"`--beside` must .* 3 \(ground, green, red"),
+        ("deep", (), r"images of every size.* 30x44 pixels, .*Show it a larger one"),
+        ("deep", ("--switches",), r"images of every size.* 30x44 pixels, .*Show it a larger one"),
         ("fcn", ("--aggregation",), r"sees whole images.* Leave --aggregation out"),
         ("missing", (), r"missing.keras` must be a \.keras file"),
     ],

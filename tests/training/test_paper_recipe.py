@@ -5,11 +5,15 @@ import dataclasses
 import keras
 import pytest
 
+from tfdeconv import files
+from tfdeconv.cli.main import main
 from tfdeconv.data.drawn import draw_dataset
 from tfdeconv.models import load_model
 from tfdeconv.training import CaffeSGD
 from tfdeconv.training.callbacks import Keeper, TrainingInterrupted
 from tfdeconv.training.recipes import PAPER, SMALL
+from tfdeconv.training.run_folder import RunFolder
+from tfdeconv.training.stages import find_recipe
 from tfdeconv.training.start import starting_model
 from tfdeconv.training.train import train
 
@@ -43,6 +47,17 @@ def test_normalisation_begins_at_the_recipes_shift():
         assert len(found) == 29
         for layer in found:
             assert layer.beta.numpy() == pytest.approx(shift) and (layer.gamma.numpy() == 1).all()
+
+
+def test_the_command_tells_optimizer_steps(tmp_path, monkeypatch, capsys):
+    recipe = find_recipe("release", "stage1").with_changes(steps=3)
+    assert recipe.batches == 24
+    run = RunFolder(tmp_path)
+    run.begin({"recipe": dataclasses.asdict(recipe)})
+    files.write_json(run.last / "state.json", {"step": 24, "history": [{"loss": 0.5}]})
+    monkeypatch.setattr("tfdeconv.training.train.train", lambda *_, **__: run)
+    assert main(["train", "stage1", "data", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{run.model_file}: 3 steps, loss 0.500\n"
 
 
 # The steps are covered in small by test_caffe_sgd.py; this one compiles the network three times.

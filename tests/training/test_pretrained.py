@@ -41,7 +41,10 @@ def test_a_training_file_of_the_release_goes_on(file, capsys):
     first_model(file(others), RECIPE, NAMES, "deconvnet", seed=0)
     assert "58 layers loaded; not loaded, as they were: seg-score-voc" in capsys.readouterr().out
     first_model(file(networks.deconvnet(WIDTH, 3, kernel=1)), RECIPE, NAMES, "deconvnet", seed=0)
-    assert "warning: the scales of bn1_1" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "warning: the scales of bn1_1" in told
+    # `train` has no option for it.
+    assert "`tfdeconv import-caffe --folded`), and train from a file of training" in told
 
 
 def test_vgg_for_every_network_and_the_rest_decided_by_the_seed(file, capsys):

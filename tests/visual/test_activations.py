@@ -98,6 +98,12 @@ def test_a_class_that_the_network_does_not_know_is_told():
         decoder_activations(upsampler(), IMAGE, label=3)
 
 
+def test_another_size_than_that_of_the_network_is_an_error_of_the_call():
+    with pytest.raises(ValueError) as raised:
+        decoder_activations(upsampler(size=64), IMAGE[:9, :9])
+    assert not isinstance(raised.value, UserError)
+
+
 def test_the_sheet_has_a_panel_for_every_map(shown):
     sheet = draw_activations(IMAGE, shown, class_names=("ground", "tree", "sky"))
     cell, columns = (224 + 42, 224), 7

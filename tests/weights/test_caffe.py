@@ -97,11 +97,16 @@ def blob_of(shape, count):
     return b"".join(encoder.message(2, *encoder.message(4, b"bad"), *encoder.message(6, *body)))
 
 
+MANY_SIDES = encoder.message(7, *encoder.message(7, encoder.number(1, 1) * 40_000))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"", "an empty file"),
         (b'name: "VGG"\nlayers {\n  name: "conv1_1"\n}\n', "text, such as a .prototxt"),
+        (b'\xef\xbb\xbfname: "VGG"\n', r"text, such as .* \('name: \"VGG\""),
+        (("#" + 300 * "ä").encode(), "text, such as"),
         (b"<html><body>404</body></html>", "a web page"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file"),
         (b"PK\x03\x04" + bytes(100), "an HDF5 file or an archive"),
@@ -119,6 +124,7 @@ def blob_of(shape, count):
         (blob_of((2**31, 2**31, 2**31, 2**31), 6), "with 6 numbers for the shape"),
         (blob_of((6,), 6), r"for the shape \(6, 0, 0, 0\)"),
         (blob_of((), 6), r"for the shape \(\)"),
+        (b"".join(encoder.message(100, *MANY_SIDES)), "0 numbers for a shape of 40000 sides"),
     ],
 )
 def test_what_is_no_caffemodel_is_refused_at_once(tmp_path, content, reason):

@@ -11,7 +11,8 @@ statistics of batch normalisation are folded into its scales, as in the one for 
 there at all, as in those of training: --folded is the default.
 
 The weights of DeconvNet are POSTECH's: for individual research only, not to be passed on, and
-neither is the converted file. FCN's are free for any use.
+neither is the converted file. FCN's are free for any use. No weights are shipped with tfdeconv,
+converted ones included.
 
   tfdeconv import-caffe DeconvNet_trainval_inference.caffemodel --network deconvnet \\
       --out deconvnet.keras

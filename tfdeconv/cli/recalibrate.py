@@ -63,12 +63,12 @@ def run(args: argparse.Namespace) -> None:
     out = Path(args.out or args.model)
     if args.out is None and out.is_dir():
         out /= MODEL_FILE
-    if out.suffix != ".keras":
+    if args.out is not None and out.suffix != ".keras":
         raise UserError(f"`--out` must end in .keras. Received: {args.out!r}. Rename it.")
     model = load_model(args.model)
-    if args.out is None and not out.is_file():
+    if args.out is None and not (out.is_file() and out.suffix == ".keras"):
         raise UserError(
-            "`--out` must be given for a preset, which is left as it is. "
+            "`--out` must be given for a preset or an HDF5 file, which is left as it is. "
             f"Received: {args.model!r} alone. Add --out FILE.keras."
         )
     batch_norm.measurable(model)

@@ -97,5 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
     state = folder.load_state()
     row = state["history"][-1]
     score = f", val mean IoU {state['best']:.3f} (windows)" if "val_mean_iou" in row else ""
-    print(f"{folder.model_file}: {state['step']} steps, loss {row['loss']:.3f}{score}")
+    # The state counts forward passes, of which a recipe may take several for a step.
+    steps = state["step"] // folder.settings()["recipe"]["accumulate"]
+    done = f"{steps} step{'s' * (steps != 1)}"
+    print(f"{folder.model_file}: {done}, loss {row['loss']:.3f}{score}")
     return 0

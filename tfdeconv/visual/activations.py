@@ -8,10 +8,13 @@ U-Net and FCN deconvolve, DeepLab and PSPNet interpolate.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfdeconv.errors import UserError
 from tfdeconv.visual.decoder import Step, enlarging_steps, first, producing_layers, source_name
@@ -76,7 +79,8 @@ def decoder_activations(
         The `Activations`. Maps are shown as they are: FCN's have a margin, since it pads its input.
 
     Raises:
-        UserError: when no layer enlarges a map, or the network does not know the class.
+        UserError: when no layer enlarges a map, or the network does not know the class, or is one
+            for every size that cannot take this one.
 
     Example:
 
@@ -92,7 +96,8 @@ def decoder_activations(
         Noh, Hong, Han: Learning Deconvolution Network for Semantic Segmentation, ICCV 2015,
         Figure 4.
     """
-    steps = enlarging_steps(model, *image.shape[:2])
+    with _size_told(model, image):
+        steps = enlarging_steps(model, *image.shape[:2])
     if not steps:
         raise UserError(
             "The network must have layers that enlarge a map, such as an unpooling. Received: "
@@ -126,11 +131,30 @@ def run_tensors(model: keras.Model, tensors: list[Any], image: np.ndarray) -> li
 
     Returns:
         The values, without the batch axis, in the tensors' own types.
+
+    Raises:
+        UserError: when a network for every size cannot take this one.
     """
     # Several, even of one: the result of one alone would be no list.
     inner = keras.Model(model.inputs[0], [*tensors, model.outputs[0]])
-    results = inner.predict_on_batch(np.asarray(image, np.float32)[None])
+    with _size_told(model, image):
+        results = inner.predict_on_batch(np.asarray(image, np.float32)[None])
     return [np.asarray(result[0]) for result in results[:-1]]
+
+
+@contextlib.contextmanager
+def _size_told(model: keras.Model, image: np.ndarray) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        if model.inputs[0].shape[1] is not None:
+            raise
+        raise UserError(
+            "A network without an input size must take images of every size. Received: "
+            f"{model.name!r} for {image.shape[0]}x{image.shape[1]} pixels, "
+            f"{str(error).splitlines()[0].rstrip('.')}. Show it a larger one, or put a "
+            "`tfdeconv.layers.RequireSize` in front."
+        ) from error
 
 
 def _step(

@@ -6,8 +6,10 @@ shape). What a layer is, is not looked at: the release of DeconvNet numbers its 
 than Caffe does. A layer is its name and its blobs.
 """
 
+import codecs
 import math
 import os
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -103,7 +105,9 @@ def _blob(reader: WireReader, path: Path, layer: str, blob: Field) -> Blob:
     number = _DOUBLE_DATA if pieces[_DOUBLE_DATA] else _DATA
     count = sum(piece[1] for piece in pieces[number])
     if min(final, default=0) < 0 or len(final) > _MOST_SIDES or math.prod(final) != count:
-        raise Malformed(f"a blob of layer {layer!r} with {count} numbers for the shape {final}")
+        many = len(final) > _MOST_SIDES
+        shape_told = f"a shape of {len(final)} sides" if many else f"the shape {final}"
+        raise Malformed(f"a blob of layer {layer!r} with {count} numbers for {shape_told}")
     return Blob(path, layer, final, "<f8" if number == _DOUBLE_DATA else "<f4", (*pieces[number],))
 
 
@@ -120,8 +124,19 @@ def _piece(field: Field, layer: str) -> tuple[int, int, int]:
 def _kind(head: bytes) -> str | None:
     if not head:
         return "an empty file"
-    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
-        return f"text, such as a .prototxt or a web page ({head[:20].decode('ascii')!r}...)"
+    text = _text(head)
+    if text is not None:
+        return f"text, such as a .prototxt or a web page ({text[:20]!r}...)"
     if head.startswith((b"\x89HDF", b"PK\x03\x04", b"\x1f\x8b")):
         return "an HDF5 file or an archive"
     return None
+
+
+def _text(head: bytes) -> str | None:
+    try:
+        # Not to the end: the head may stop within a character.
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return None
+    control = any(unicodedata.category(one) == "Cc" and one not in "\t\r\n" for one in text)
+    return None if control else text

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from tfdeconv.errors import UserError
+from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.progress import track
 from tfdeconv.weights.blob import Blob
 from tfdeconv.weights.caffe import read_caffemodel
@@ -30,7 +31,7 @@ _OLD_NAMES = {
 # The layers whose shape the number of classes decides: first scores, then what enlarges them.
 _HEAD: tuple[str, ...] = ("seg-score-voc", "score_fr", "score_pool4", "score_pool3")
 _HEAD += ("upscore", "upscore2", "upscore_pool4", "upscore8", "upscore16")
-_MOST_NAMES = 8
+_MOST_NAMES = 40
 _FIRST_NORM = "bn1_1"
 # conv1_1 sees gray levels, not numbers of order one: behind it, folding divides by tens.
 _FOLDED_SCALE = 0.3
@@ -55,14 +56,15 @@ class Report:
     def __str__(self) -> str:
         text = f"{len(self.loaded)} layers loaded"
         if self.kept:
-            text += f"; not loaded, as they were: {_few(self.kept)}"
+            text += f"; not loaded, as they were: {_listed(self.kept)}"
         if self.left_out:
-            text += f"; in the file alone: {_few(self.left_out)}"
+            text += f"; in the file alone: {_listed(self.left_out)}"
         return text
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} others"
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f", and {more} more" if more > 0 else "")
 
 
 def load_caffemodel(
@@ -79,7 +81,8 @@ def load_caffemodel(
     once statistics have been measured (`tfdeconv recalibrate`). A file does not say which of the
     two it is.
 
-    Memory beyond the network is bounded by two copies of the largest blob.
+    All numbers are read once to check them, before any is loaded. Memory beyond the network is
+    bounded by two copies of the largest blob.
 
     Args:
         model: DeconvNet, FCN or VGG-16 of `tfdeconv.models`, of any width.
@@ -94,8 +97,8 @@ def load_caffemodel(
         The `Report`.
 
     Raises:
-        UserError: when the file cannot be read, or a layer is missing in it or of another shape;
-            nothing has been loaded then.
+        UserError: when the file cannot be read, or a layer is missing in it, of another shape or
+            not of finite numbers; nothing has been loaded then.
 
     Example:
 
@@ -112,14 +115,12 @@ def load_caffemodel(
     kept = _head_to_keep(layers, found, path, new_head)
     _check(layers, found, path, kept)
     loaded = [name for name in layers if name not in kept]
+    for blob in track([blob for name in loaded for blob in found[name]], "Checking"):
+        blob.read()
     for name in track(loaded, "Loading"):
         assign(layers[name], found[name], folded)
-    return Report(
-        tuple(loaded),
-        kept,
-        tuple(name for name in found if name not in layers),
-        tuple(_doubts(layers, found, folded)),
-    )
+    left_out = tuple(name for name in found if name not in layers)
+    return Report(tuple(loaded), kept, left_out, tuple(_doubts(layers, found, folded)))
 
 
 def renamed(found: Mapping[str, tuple[Blob, ...]]) -> dict[str, tuple[Blob, ...]]:
@@ -146,10 +147,11 @@ def _head_to_keep(
         return ()
     if new_head:
         return head
+    offer = f"--num-classes {theirs} to load them, or " * (theirs in range(2, IGNORE_LABEL + 1))
     raise UserError(
         f"`{path}` must be for the {ours} classes of the network. Received: weights for {theirs} "
-        f"({', '.join(head)}). Give --num-classes {theirs} to load them, or --num-classes {ours} "
-        "to load the rest and train these layers anew."
+        f"({', '.join(head)}). Give {offer}--num-classes {ours} to load the rest and train these "
+        "layers anew."
     )
 
 
@@ -169,11 +171,9 @@ def _check(
         if name in found and name not in kept and (problem := find_problem(layer, found[name]))
     ]
     if problems:
-        more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise UserError(
-            f"`{path}` must hold the weights of this network. Received: layer "
-            f"{', '.join(problems[:3])}{more}. Choose the network, the width and the input size "
-            "that the file was trained for."
+            f"`{path}` must hold the weights of this network. Received: layer {_listed(problems)}. "
+            "Choose the network, the width and the input size that the file was trained for."
         )
 
 
@@ -191,6 +191,7 @@ def _doubts(
     if not folded and scale <= _FOLDED_SCALE:
         return [
             f"the scales of {_FIRST_NORM} ({scale:.2g} in the median) look as if the statistics "
-            "were folded in; if this is the file for inference, load it as folded"
+            "were folded in; if this is the file for inference, load it as folded (`tfdeconv "
+            "import-caffe --folded`), and train from a file of training"
         ]
     return []
