@@ -104,6 +104,17 @@ def test_caffes_convolutions_and_classifier_give_the_same(tmp_path):
     assert results[0][-2][0][1, 6, 3, 5] == kernel[5, 3, 1, 6]
 
 
+def test_what_is_no_number_is_told_before_anything_is_loaded(tmp_path):
+    blobs = networks.vgg16(WIDTH)
+    blobs["conv5_3"][1].flat[0] = np.nan
+    (tmp_path / "vgg.caffemodel").write_bytes(caffe_encoder.encode(blobs.items()))
+    model = FCN8s(3, width=WIDTH)
+    before = model.get_layer("conv1_1").get_weights()[0]
+    with pytest.raises(UserError, match="conv5_3"):
+        load_encoder(model, tmp_path / "vgg.caffemodel")
+    np.testing.assert_array_equal(model.get_layer("conv1_1").get_weights()[0], before)
+
+
 def test_without_a_top_or_for_another_input_the_convolutions_are_loaded_alone():
     headless = keras_vgg16()
     headless = keras.Model(headless.inputs, headless.get_layer("block5_pool").output)

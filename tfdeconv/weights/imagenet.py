@@ -176,8 +176,14 @@ def _from_caffe(path: str | os.PathLike[str]) -> tuple[Mapping[str, object], _Fi
             f"`{path}` must hold VGG-16. Received: a network with batch normalisation ({_NORM}), "
             "without which its convolutions are worth nothing. Start deconvnet from it."
         )
-    return (
-        found,
-        lambda layer: find_problem(layer, found[layer.name]),
-        lambda layer: assign(layer, found[layer.name]),
-    )
+
+    def find(layer: keras.Layer) -> str | None:
+        blobs = found[layer.name]
+        if problem := find_problem(layer, blobs):
+            return problem
+        for blob in blobs:
+            # For its errors: what is not a number is told before anything is loaded.
+            blob.read()
+        return None
+
+    return found, find, lambda layer: assign(layer, found[layer.name])
