@@ -74,10 +74,10 @@ def report(results: dict[int, dict[str, Any]], training: Sequence[dict[str, floa
         results: Seed -> what `measure` returned.
         training: Of every seed, what `training_seconds` returned.
     """
-    seeds = ", ".join(map(str, results))
+    seeds = f"seed{'s' * (len(results) > 1)} {', '.join(map(str, results))}"
     parts = []
     for title, rows in CLAIMS:
-        head = f"| {title} | mean IoU | seeds {seeds} | seconds |\n|---|---|---|---|"
+        head = f"| {title} | mean IoU | {seeds} | seconds |\n|---|---|---|---|"
         lines = []
         for label, row in rows.items():
             values = [result[row]["mean_iou"] for result in results.values()]
@@ -106,13 +106,15 @@ def _training_table(training: Sequence[dict[str, float]]) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Returns mean and sample standard deviation in percent.
+    """Returns mean and sample standard deviation in percent; "none" of what is not there, NaN.
 
     Example:
 
-    >>> spread([0.60, 0.62, 0.64]), spread([0.5])
-    ('62.0 ± 2.0', '50.0')
+    >>> spread([0.60, 0.62, 0.64]), spread([0.5]), spread([float("nan")])
+    ('62.0 ± 2.0', '50.0', 'none')
     """
     values = 100 * np.array(list(values))
+    if np.isnan(values).any():
+        return "none"
     mean = f"{values.mean():.1f}"
     return mean if len(values) == 1 else f"{mean} ± {values.std(ddof=1):.1f}"
