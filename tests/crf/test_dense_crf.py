@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.crf.scenes import scene, soft_scene
+from tests.crf.scenes import RAW, scene, soft_scene
 from tests.reference import crf as reference
 from tfdeconv.crf import DenseCRF, permutohedral
 
 ALONE = DenseCRF(gaussian=(3, 2), bilateral=None, iterations=2)
-RAW = DenseCRF((2, 0.3), (9, 20, 0.5), iterations=2, normalization="none")
 
 
 def lattice_filter(features: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -133,13 +132,13 @@ def test_other_arrays_are_refused(change, message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"gaussian": 5}, r"`gaussian` must be None or \(sxy, weight\).*=5"),
+        ({"gaussian": 5}, r"`gaussian` must be None or a tuple \(sxy, weight\).*=5"),
         ({"gaussian": ()}, "`gaussian` must be None"),
         ({"gaussian": "ab"}, "`gaussian` must be None"),
         ({"gaussian": (1, None)}, "`gaussian` must be None"),
-        ({"gaussian": (3,)}, r"`gaussian` must be None or \(sxy, weight\).*\(3,\)"),
+        ({"gaussian": (3,)}, r"`gaussian` must be None or a tuple \(sxy, weight\).*\(3,\)"),
         ({"gaussian": (0.4, 3)}, "deviations of at least 0.5"),
-        ({"bilateral": (30, 5)}, r"`bilateral` must be None or \(sxy, srgb, weight\)"),
+        ({"bilateral": (30, 5)}, r"`bilateral` must be None or a tuple \(sxy, srgb, weight\)"),
         ({"bilateral": (30, 0, 5)}, "deviations of at least 0.5"),
         ({"bilateral": (30, 5, -1)}, "weight of at least 0"),
         ({"bilateral": (30, np.nan, 1)}, "`bilateral` must be None"),

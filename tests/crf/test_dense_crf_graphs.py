@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.crf.scenes import scene
-from tfdeconv.crf import DenseCRF
+from tests.crf.scenes import RAW, scene
 from tfdeconv.export.fresh_process import run_in_fresh_process
 
-RAW = DenseCRF((2, 0.3), (9, 20, 0.5), iterations=2, normalization="none")
 ANY_SIZE = [tf.TensorSpec((None,) * 3, name="p"), tf.TensorSpec((None,) * 3, tf.uint8, "image")]
 
 

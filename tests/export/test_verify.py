@@ -108,7 +108,7 @@ def test_half_precision_agrees_within_its_bound(policy: str, build, options, tmp
 
 
 def test_the_parameters_of_the_crf_travel_with_the_folder(tmp_path) -> None:
-    crf = DenseCRF(gaussian=None, bilateral=(np.float32(9), 20, 2), iterations=1)
+    crf = DenseCRF(gaussian=None, bilateral=(np.float32(9), 20, 2), iterations=np.int64(1))
     found = verify(export_saved_model(plain_network(), tmp_path, crf=crf), plain_network())
     assert found.agrees and found.bound == 1e-4, str(found)
 

@@ -1,5 +1,7 @@
 """The report of the paper's claims: its other unpoolings, its measure by size, its tables."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from tfdeconv import files
 from tfdeconv.data.drawn import draw_dataset
 from tfdeconv.data.voc import read_split
 from tfdeconv.models import DeconvNet, load_model
-from training.reproduction import measures, sizes, table
+from tfdeconv.training.run_folder import RunFolder
+from training.reproduction import command, measures, sizes, table
 from training.reproduction.unpooling import KINDS, BilinearUnpool, CornerUnpool, with_unpooling
 
 
@@ -82,6 +85,14 @@ def test_every_row_of_the_tables_is_measured():
     models = dict.fromkeys(("stage1", "stage2", *KINDS, "fcn8s", "fcn8s-stage2"))
     named = {row for _, rows in table.CLAIMS for row in rows.values()} | set(table.SIZES.values())
     assert named == set(measures.rows(models))
+
+
+def test_a_folder_of_other_data_is_told(tmp_path, monkeypatch, capsys):
+    RunFolder(tmp_path).begin({"data": None, "steps": None})
+    arguments = ["reproduce", str(tmp_path), "--data", str(tmp_path / "mine")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert command.main() == 1
+    assert "hold what the same call measured" in capsys.readouterr().err
 
 
 @pytest.mark.large

@@ -98,9 +98,7 @@ def test_a_run_is_not_overwritten(drawn, whole_run):
 
 
 def test_resume_without_a_run_says_so(drawn, tmp_path):
-    with pytest.raises(
-        UserError, match=r"notes of a training that has begun.*Begin anew, in a new folder"
-    ):
+    with pytest.raises(UserError, match=r"a folder without a run. Begin one without --resume"):
         train("stage1", drawn, tmp_path / "nothing", resume=True, **TINY)
 
 

@@ -22,7 +22,6 @@ from tfdeconv.cli import evaluate
 from tfdeconv.cli.shown import box_of, shown_to
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
 HELP = "draw the activations of the decoder, the switches, or aggregation with more regions"
@@ -82,6 +81,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _activations(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
+    from tfdeconv.inference.ensemble import require_same_classes
     from tfdeconv.models import class_names, load_for_inference
     from tfdeconv.visual.activation_panels import draw_activations
     from tfdeconv.visual.activations import decoder_activations
@@ -93,25 +93,13 @@ def _activations(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarra
     if args.beside:
         other = load_for_inference(args.beside)
         picture_beside, _ = shown_to(other, image, args.box)
-        _require_same_classes(model, other)
+        require_same_classes(model, other, "--beside")
         beside = decoder_activations(other, picture_beside, label=shown.label)
     names = class_names(model)
     steps = len(shown.steps) + (len(beside.steps) if beside else 0)
     what = f"'{names[shown.label]}'" if names else f"class {shown.label}"
     sheet = draw_activations(picture, shown, beside, names, picture_beside)
     return sheet, f"{steps} step{'s' * (steps != 1)} of the decoder for {what}"
-
-
-def _require_same_classes(model: keras.Model, other: keras.Model) -> None:
-    from tfdeconv.errors import UserError
-    from tfdeconv.inference.ensemble import require_same_classes
-
-    try:
-        require_same_classes(model, other)
-    except UserError as error:
-        raise UserError(
-            f"`--beside` must be a network for the same classes, as in an ensemble. {error}"
-        ) from error
 
 
 def _switches(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:

@@ -2,25 +2,19 @@
 
 import dataclasses
 import functools
-import math
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfdeconv.crf import mean_field, pydensecrf_backend
+from tfdeconv.crf.checks import check_kernel, check_shapes, check_values
 from tfdeconv.crf.mean_field import Kernel
 
 NORMALIZATIONS = ("symmetric", "none")
 BACKENDS = ("tensorflow", "pydensecrf")
-
-# How far the probabilities of a pixel may sum from one: half precision is 0.002 off.
-TOLERANCE = 0.01
-# Narrower kernels join a pixel to itself alone, and their lattices have too many places.
-_NARROWEST = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,7 @@ class DenseCRF:
 
     Example:
 
+    >>> import numpy as np
     >>> probabilities = np.full((20, 30, 2), 0.5, np.float32)
     >>> probabilities[2:18, 3:5], probabilities[2:18, 25:27] = [0.1, 0.9], [0.9, 0.1]
     >>> image = np.zeros((20, 30, 3), np.uint8)
@@ -65,8 +60,8 @@ class DenseCRF:
     backend: str = "tensorflow"
 
     def __post_init__(self) -> None:
-        _check_kernel("gaussian", self.gaussian, ("sxy", "weight"))
-        _check_kernel("bilateral", self.bilateral, ("sxy", "srgb", "weight"))
+        check_kernel("gaussian", self.gaussian, ("sxy", "weight"))
+        check_kernel("bilateral", self.bilateral, ("sxy", "srgb", "weight"))
         if not isinstance(self.iterations, numbers.Integral) or self.iterations < 0:
             raise ValueError(
                 "`iterations` must be a whole number of at least 0. Received: "
@@ -109,13 +104,13 @@ class DenseCRF:
         of_tensors = tf.is_tensor(probabilities) or tf.is_tensor(image)
         probabilities = tf.cast(tf.convert_to_tensor(probabilities), tf.float32)
         image = tf.convert_to_tensor(image)
-        _check_shapes(probabilities.shape, image.shape, image.dtype)
+        check_shapes(probabilities.shape, image.shape, image.dtype)
         if self.backend == "pydensecrf" and not tf.executing_eagerly():
             raise ValueError(
                 '`backend="pydensecrf"` must be called with values. Received: tensors of a graph. '
                 'Use backend="tensorflow" in graphs.'
             )
-        with tf.control_dependencies(_check_values(probabilities, image)):
+        with tf.control_dependencies(check_values(probabilities, image)):
             result = self._infer(probabilities, image)
         result = tf.ensure_shape(result, probabilities.shape)
         return result if of_tensors else result.numpy()
@@ -144,67 +139,3 @@ class DenseCRF:
                 tf.TensorSpec((None, None, 3), tf.uint8),
             ],
         )
-
-
-def _check_kernel(name: str, values: Sequence[float] | None, parts: tuple[str, ...]) -> None:
-    if values is None:
-        return
-    if (
-        not isinstance(values, Sequence)
-        or len(values) != len(parts)
-        or not all(isinstance(value, numbers.Real) and math.isfinite(value) for value in values)
-        or min(values[:-1]) < _NARROWEST
-        or values[-1] < 0
-    ):
-        raise ValueError(
-            f"`{name}` must be None or ({', '.join(parts)}): standard deviations of at least "
-            f"{_NARROWEST} and a weight of at least 0. Received: {name}={values!r}"
-        )
-
-
-def _check_shapes(probabilities: tf.TensorShape, image: tf.TensorShape, dtype: tf.DType) -> None:
-    kind = probabilities.is_compatible_with([None] * 3) and image.is_compatible_with([None] * 3)
-    if (
-        not kind
-        or not image[2:].is_compatible_with([3])
-        or not image[:2].is_compatible_with(probabilities[:2])
-        or 0 in probabilities[:2]
-        or dtype != tf.uint8
-    ):
-        raise ValueError(
-            "`probabilities` must be (height, width, classes) and `image` (height, width, 3) uint8 "
-            f"RGB of the same size. Received: probabilities {probabilities}, image {image} "
-            f"{dtype.name}"
-        )
-    if probabilities[2] in (0, 1):
-        raise ValueError(
-            f"`probabilities` must have at least 2 classes. Received: {probabilities}. A mask p of "
-            "one class is two: np.concatenate([1 - p, p], axis=-1)."
-        )
-
-
-def _check_values(probabilities: tf.Tensor, image: tf.Tensor) -> list[tf.Operation]:
-    """Raises for values at hand, and returns checks to depend on for those of a graph."""
-    sums = tf.reduce_sum(probabilities, axis=-1)
-    # Comparisons with NaN are false.
-    near_one = tf.reduce_all(tf.abs(sums - 1) <= TOLERANCE)
-    valid = near_one & tf.reduce_all(probabilities >= -TOLERANCE)
-    message = "`probabilities` must be at least 0 and sum to one in every pixel. "
-    if tf.executing_eagerly():
-        if not valid:
-            raise ValueError(
-                f"{message}Received: sums from {np.min(sums):.3g} to {np.max(sums):.3g}, values "
-                f"from {np.min(probabilities):.3g}. Scores become probabilities by softmax."
-            )
-        return []
-    shape = tf.shape(probabilities)
-    fits = tf.reduce_all(tf.shape(image) == tf.concat([shape[:2], [3]], 0)) & (shape[2] >= 2)
-    fits &= tf.reduce_all(shape > 0)
-    sizes = (
-        "`probabilities` must be as large as `image`, with at least 2 classes, and `image` RGB of "
-        "at least one pixel. Received: "
-    )
-    return [
-        tf.debugging.Assert(fits, [sizes, shape, tf.shape(image)]),
-        tf.debugging.Assert(valid, [message, "Received: a sum of", sums]),
-    ]

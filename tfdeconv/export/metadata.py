@@ -54,8 +54,10 @@ def write_metadata(folder: str | os.PathLike[str], metadata: Metadata) -> None:
     path = Path(folder) / METADATA_FILE
     path.parent.mkdir(exist_ok=True)
     # NumPy's numbers, which a CRF takes too, are none of JSON's.
-    text = json.dumps(metadata._asdict(), indent=2, ensure_ascii=False, default=float) + "\n"
-    path.write_text(text, encoding="utf-8")
+    text = json.dumps(
+        metadata._asdict(), indent=2, ensure_ascii=False, default=lambda number: number.item()
+    )
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def read_metadata(folder: str | os.PathLike[str]) -> Metadata:

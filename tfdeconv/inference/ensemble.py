@@ -66,8 +66,8 @@ def combine(scores_a: tf.Tensor, scores_b: tf.Tensor, mode: str = "mean") -> tf.
     return tf.maximum(a, b) + tf.math.log1p(tf.exp(-tf.abs(a - b))) - np.log(2.0)
 
 
-def require_same_classes(model: keras.Model, other: keras.Model) -> None:
-    """Makes sure that two networks speak of the same classes.
+def require_same_classes(model: keras.Model, other: keras.Model, name: str = "ensemble") -> None:
+    """Makes sure that two networks, of which `name` is the argument of the other, share classes.
 
     Raises:
         UserError: when their numbers differ, or their names where both bring them along.
@@ -80,6 +80,6 @@ def require_same_classes(model: keras.Model, other: keras.Model) -> None:
             for count, known in zip(counts, names, strict=True)
         )
         raise UserError(
-            "`ensemble` must be trained for the classes of the model, in the same order. Received: "
+            f"`{name}` must be trained for the classes of the model, in the same order. Received: "
             f"{second} beside {first}. Train both on the same data."
         )

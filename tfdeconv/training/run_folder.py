@@ -79,8 +79,13 @@ class RunFolder:
             rule: What the folder must do, for the message.
 
         Raises:
-            UserError: names what differs.
+            UserError: when there is none, or names what differs.
         """
+        if not self.exists:
+            raise UserError(
+                f"`{self.path}` must {rule}. Received: a folder without a run. Begin one without "
+                "--resume."
+            )
         found = self.settings()
         asked = json.loads(json.dumps(settings))
         differ = sorted(name for name in asked if asked[name] != found.get(name))

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.errors import UserError
+from tfdeconv.layers import RequireSize
 from tfdeconv.visual.decoder import Step, enlarging_steps, first, producing_layers, source_name
 from tfdeconv.visual.representative import class_probability, main_class, representative_channel
 
@@ -147,13 +148,13 @@ def _size_told(model: keras.Model, image: np.ndarray) -> Iterator[None]:
     try:
         yield
     except (ValueError, tf.errors.InvalidArgumentError) as error:
-        if model.inputs[0].shape[1] is not None:
+        told = any(isinstance(layer, RequireSize) for layer in model.layers)
+        if told or model.inputs[0].shape[1] is not None:
             raise
         raise UserError(
             "A network without an input size must take images of every size. Received: "
-            f"{model.name!r} for {image.shape[0]}x{image.shape[1]} pixels, "
-            f"{str(error).splitlines()[0].rstrip('.')}. Show it a larger one, or put a "
-            "`tfdeconv.layers.RequireSize` in front."
+            f"{model.name!r}, which does not take {image.shape[0]}x{image.shape[1]} pixels. Show "
+            "it a larger image, or put a `tfdeconv.layers.RequireSize` in front."
         ) from error
 
 

@@ -94,7 +94,8 @@ def network_switches(
         class most closely.
 
     Raises:
-        UserError: when the network has no switches.
+        UserError: when the network has no switches, or is one for every size that cannot take
+            this one.
 
     Example:
 

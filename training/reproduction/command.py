@@ -18,7 +18,7 @@ def main() -> int:
     """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m training.reproduce",
-        description="Measure the paper's claims on drawn or other data, half an hour a seed.",
+        description="Measure the paper's claims on drawn or other data, 45 minutes a seed.",
     )
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to work in, and to go on in")
     parser.add_argument(
@@ -42,8 +42,14 @@ def main() -> int:
 
 def _reproduce(out: Path, data: Path | None, seeds: list[int], steps: int | None) -> str:
     # TensorFlow is loaded here, after its chatter is turned down.
+    from tfdeconv.training.run_folder import RunFolder
     from training.reproduction import measures, runs, table
 
+    asked, notes = {"data": data and str(data.resolve()), "steps": steps}, RunFolder(out)
+    if notes.exists:
+        notes.check_same(asked, "be new or hold what the same call measured")
+    else:
+        notes.begin(asked)
     data = data or draw_dataset(out / "data", IMAGES, VAL)
     found = out / "proposals.npz"
     if not found.exists():

@@ -1,7 +1,8 @@
 """The networks of one seed: an encoder that all start from, DeconvNet and its variants, FCN-8s.
 
 Every network is trained by the small recipe. The encoder takes the place of the VGG-16 that the
-paper starts from: it has learnt to classify the objects (`tfdeconv.training.encoder`).
+paper starts from: it has learnt to classify the objects (`tfdeconv.training.encoder`), where there
+are several classes of them.
 """
 
 import json
@@ -76,7 +77,7 @@ def train_all(setting: Setting) -> dict[str, Path]:
 
 
 def training_seconds(setting: Setting) -> dict[str, float]:
-    """Returns how long each network of `train_all`, and the `encoder`, took to train: seconds."""
+    """Returns how long each network of `train_all`, and an `encoder`, took to train: seconds."""
     return json.loads(_times(setting).read_text("utf-8"))
 
 
