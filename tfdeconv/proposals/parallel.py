@@ -101,8 +101,9 @@ def _in_workers(
         yield from results
     except BrokenProcessPool as error:
         raise UserError(
-            "The worker processes must live until their work is done. Received: one was ended from "
-            "outside, often for want of memory. Try again with fewer jobs."
+            "The worker processes must live until their work is done. Received: one was ended, for "
+            "want of memory, or since the script that starts them is no file or lacks `if __name__ "
+            '== "__main__":`. Try again with that, or fewer jobs; one needs no workers.'
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
