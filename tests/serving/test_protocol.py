@@ -169,7 +169,8 @@ def test_the_command_writes_the_files_of_local_segmentation(
     words = [str(tmp_path / "photo.png"), "--proposals", chosen, "--overlay", "--out"]
     asked, here, local = tmp_path / "asked", tmp_path / "here", served.metadata
     assert main(["segment", "deconvnet", *words, str(asked), "--server", client.url]) == 0
-    choices = ["--boxes", str(local.boxes), "--aggregate", local.aggregate, *["--crf"] * local.crf]
+    choices = ["--boxes", str(local.boxes), "--aggregate", local.aggregate]
+    choices += ["--crf"] if local.crf else []
     assert main(["segment", str(tmp_path / "model.keras"), *words, str(here), *choices]) == 0
     names = ["photo.png", "photo_overlay.jpg"]
     assert [sorted(path.name for path in out.iterdir()) for out in (asked, here)] == [names, names]
