@@ -51,7 +51,7 @@ def test_stage_2_starts_from_stage_1_in_mixed_precision(drawn, start, tmp_path):
     }
     boxes.save(tmp_path / "p.npz", found, {})
     options = {"mixed_precision": True, "batch_size": 4}
-    first = train("stage1", drawn, tmp_path / "stage1", init=start, steps=3, **options)
+    first = train("stage1", drawn, tmp_path / "stage1", init=start, steps=1, **options)
     options["proposals"] = tmp_path / "p.npz"
     run = train("stage2", drawn, tmp_path / "stage2", init=first.path, steps=2, **options)
     # A fresh solver: its steps are those of this stage.
