@@ -16,7 +16,6 @@ import keras
 
 from tfdeconv import files
 from tfdeconv.data import voc
-from tfdeconv.files import replacing
 from tfdeconv.models import load_model
 from tfdeconv.training import batch_norm
 from tfdeconv.training.encoder import train_encoder
@@ -111,7 +110,7 @@ def _encoder(setting: Setting) -> Path:
         inputs = stage_data("stage1", setting.data, None, recipe, setting.seed)
         with _timed(setting, "encoder"):
             train_encoder(model, inputs, recipe, setting.seed)
-    with replacing(file) as beside:
+    with files.replacing(file) as beside:
         model.save(beside)
     return file
 
@@ -119,7 +118,7 @@ def _encoder(setting: Setting) -> Path:
 def _start(setting: Setting, encoder: Path, kind: str) -> Path:
     file = setting.out / f"{kind}-start.keras"
     if not file.exists():
-        with replacing(file) as beside:
+        with files.replacing(file) as beside:
             with_unpooling(load_model(encoder), kind).save(beside)
     return file
 
@@ -146,6 +145,6 @@ def _trained(setting: Setting, stage: str, name: str, init: Path) -> Path:
     if stage != "fcn8s":
         seen = batch_norm.trained_on(run.path)
         batch_norm.recalibrate(model, batch_norm.window_images(model, setting.data, *seen))
-    with replacing(ready) as beside:
+    with files.replacing(ready) as beside:
         model.save(beside)
     return ready
