@@ -4,6 +4,7 @@ python -m tests.benchmarks.run [AREA ...] [--json FILE]
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -15,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure
+from tfdeconv import processor
 
 AREAS = (
     "forward",
@@ -26,6 +28,7 @@ AREAS = (
     "data",
     "proposals",
     "crf",
+    "kernels",
 )
 _HERE = Path(__file__).parent
 _CHILD = """
@@ -42,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("areas", metavar="AREA", nargs="*", help=f"of {', '.join(AREAS)}")
     parser.add_argument("--json", metavar="FILE", default="benchmarks.json")
     args = parser.parse_args(arguments)
+    processor.prefer_onednn()
     if unknown := [area for area in args.areas if area not in AREAS]:
         parser.error(f"AREA must be one of {', '.join(AREAS)}. Received: {unknown[0]}")
     figures: list[Figure] = []
@@ -87,16 +91,13 @@ def table(figures: list[Figure]) -> str:
 def machine() -> str:
     """Returns one line about the machine and the versions of what was measured."""
     model = platform.processor() or platform.machine()
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-        found = re.search(r"model name\s*: (.*)", text)
-        model = found[1] if found else model
-        flags = re.search(r"flags\s*: (.*)", text)
-        fast = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
-        have = flags[1].split() if flags else []
-        model += f" ({', '.join(name for name in fast if name in have)})"
-    except OSError:
-        pass
+    with contextlib.suppress(OSError):
+        if found := re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()):
+            model = found[1]
+    have = processor.instruction_sets()
+    fast = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+    model += f" ({', '.join(name for name in fast if name in have)})"
+    model += f", oneDNN {'on' if processor.onednn_is_on() else 'off'}"
     versions = []
     for package in ("tensorflow", "keras", "torch", "numpy", "pydensecrf2"):
         try:

@@ -4,30 +4,16 @@ import numpy as np
 import pytest
 
 from tests.inference.networks import colour_network, painted
+from tfdeconv import processor
 from tfdeconv.inference import precision
 from tfdeconv.inference.precision import chosen_precision
 from tfdeconv.inference.segmenter import Segmenter
 
 
-@pytest.mark.parametrize(
-    ("flags", "chosen"),
-    [
-        ("flags : fpu avx512f avx512_bf16 vaes", "bfloat16"),
-        ("flags : amx_bf16 amx_tile", "bfloat16"),
-        ("Features : fp asimd bf16 i8mm", "bfloat16"),
-        ("flags : fpu avx2 avx512f", "float32"),
-        ("flags : notbf16x", "float32"),
-    ],
-)
-def test_auto_reads_what_the_processor_can(flags, chosen, tmp_path, monkeypatch):
-    (tmp_path / "cpuinfo").write_text(flags)
-    monkeypatch.setattr(precision, "Path", lambda _: tmp_path / "cpuinfo")
+@pytest.mark.parametrize(("multiplies", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_asks_the_processor(multiplies, chosen, monkeypatch):
+    monkeypatch.setattr(processor, "multiplies_bfloat16", lambda: multiplies)
     assert chosen_precision("auto") == chosen
-
-
-def test_auto_without_that_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(precision, "Path", lambda _: tmp_path / "nowhere")
-    assert chosen_precision("auto") == "float32"
 
 
 def test_names():

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from tfdeconv import processor
 from tfdeconv.errors import UserError
 from tfdeconv.version import __version__
 
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _start_tensorflow() -> None:
+    processor.prefer_onednn()
     # Its chatter says nothing that a user of the command could act on, and some of it is written
     # straight to file descriptor 2, whatever TF_CPP_MIN_LOG_LEVEL says.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,17 +1,13 @@
 """What a network computes in, and what this machine computes fastest."""
 
-import re
-from pathlib import Path
-
 import tensorflow as tf
 
+from tfdeconv import processor
 from tfdeconv.inference.checks import require_choice
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 AUTO = "auto"
 
-# As Linux names what multiplies bfloat16: AVX512-BF16, AMX, and that of ARM.
-_CPU_FLAGS = r"\b(avx512_bf16|amx_bf16|bf16)\b"
 _LEAST_CAPABILITY = (8, 0)
 
 
@@ -21,8 +17,9 @@ def chosen_precision(precision: str) -> str:
     Args:
         precision: `"float32"`, `"bfloat16"`, `"float16"`, or `"auto"`: bfloat16 where the processor
             (or the first GPU, when TensorFlow sees one) has instructions that multiply it, float32
-            elsewhere. On two cores with AVX512-BF16 bfloat16 takes 0.55 to 0.6 of the time
-            (`tests/benchmarks/README.md`, which also has its effect on labels).
+            elsewhere. On two cores with AVX512-BF16 bfloat16 takes 0.55 to 0.6 of the time, on two
+            with AVX2 alone BF16RATIO times (`tests/benchmarks/README.md`, which also has its effect
+            on labels).
 
     Raises:
         ValueError: when it is none of them.
@@ -43,7 +40,4 @@ def _multiplies_bfloat16() -> bool:
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return details.get("compute_capability", (0, 0)) >= _LEAST_CAPABILITY
-    try:
-        return re.search(_CPU_FLAGS, Path("/proc/cpuinfo").read_text()) is not None
-    except OSError:
-        return False
+    return processor.multiplies_bfloat16()

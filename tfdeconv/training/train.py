@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfdeconv import processor
 from tfdeconv.data import voc
 from tfdeconv.errors import UserError
 from tfdeconv.models import load_model
@@ -90,6 +91,7 @@ def train(
         # With a single class of objects there is nothing to classify.
         from_scratch = state["step"] == 0 and first is None and len(names) > 2
         make_ready(model)
+        _hint(mixed_precision)
         try:
             if from_scratch and chosen.encoder_steps:
                 _train_encoder(model, run, stage_inputs, chosen, seed)
@@ -97,6 +99,12 @@ def train(
         except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
             raise _told(error, stage_inputs) from error
     return run
+
+
+def _hint(mixed_precision: bool) -> None:
+    on_processor = not tf.config.get_visible_devices("GPU")
+    if on_processor and (hint := processor.slow_training(mixed_precision)):
+        print(f"Hint: {hint}", file=sys.stderr)
 
 
 def _begin_or_go_on(

@@ -8,7 +8,10 @@ from keras import ops
 
 from tfdeconv.layers import DenseMap
 
-_CONVOLUTION = ("filters", "kernel_size", "padding", "data_format", "use_bias", "activation")
+_CONVOLUTION = (
+    *("filters", "kernel_size", "padding", "data_format"),
+    *("dilation_rate", "use_bias", "activation"),
+)
 
 
 def plain_kind(layer: Any) -> type[keras.layers.Layer]:
@@ -87,7 +90,7 @@ def _maps_densely(layer: Any) -> bool:
 def _keeps_size(layer: Any) -> bool:
     return (
         type(layer) is keras.layers.Conv2DTranspose
-        and layer.strides == layer.dilation_rate == (1, 1)
+        and layer.strides == (1, 1)
         and layer.padding == "same"
         and all(side % 2 for side in layer.kernel_size)
     )

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from tfdeconv import boxes, files, proposals
+from tfdeconv import boxes, files, processor, proposals
 from tfdeconv.cli.train import STAGES
 from tfdeconv.data.drawn import draw_dataset
 from tfdeconv.errors import UserError
@@ -48,6 +48,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    processor.prefer_onednn()
     try:
         print(_compare(arguments))
     except (UserError, OSError) as error:
