@@ -59,9 +59,9 @@ def test_counts_beyond_float32_and_int32() -> None:
     metric.counts.assign(
         full * 2**20 - np.array([[[2**20 - 5, 0], [0, 2**20 - 7]], [[0, 0], [0, 0]]])
     )
-    before = np.array(metric.counts).astype(object)
+    before = np.array(metric.counts).astype(np.int64).astype(object)
     metric.update_state(np.zeros((1, 1, 9), np.uint8), np.tile(np.float32([1, 0]), (1, 1, 9, 1)))
-    counts = np.array(metric.counts).astype(object)
+    counts = np.array(metric.counts).astype(np.int64).astype(object)
     total, total_before = counts[0] + counts[1] * 2**20, before[0] + before[1] * 2**20
     assert (total - total_before).tolist() == [[9, 0], [0, 0]]
 
@@ -82,9 +82,65 @@ def test_reset_and_nothing_judged() -> None:
     assert float(metric.result()) == 0.0
 
 
-def test_weights_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"`sample_weight` must be None: .*label 255"):
-        MeanIoU(2).update_state(TRUTH[None], scores_of(ANSWER, 2)[None], sample_weight=1.0)
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 5, 6), (3, 5, 6, 1), ()])
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+def test_weighted_counts_equal_adding_one_by_one(shape, jit_compile) -> None:
+    truth, answer = random_maps(3, (3, 5, 6), 4)
+    weights = np.random.default_rng(4).uniform(0, 3, shape).astype(np.float32)
+    aligned = weights.reshape(weights.shape[:3]) if weights.ndim == 4 else weights
+    spread = aligned if aligned.ndim == 3 else aligned.reshape(-1, 1, 1)
+    spread = np.broadcast_to(spread, truth.shape)
+    expected = np.zeros((4, 4))
+    for t, a, weight in zip(truth.flat, answer.flat, spread.flat, strict=True):
+        if t != 255:
+            expected[t, a] += weight
+    metric = MeanIoU(4)
+    update = metric.update_state
+    if jit_compile is not None:
+        update = tf.function(metric.update_state, jit_compile=jit_compile)
+    for _ in range(2):
+        update(tf.constant(truth), tf.constant(scores_of(answer, 4)), tf.constant(weights))
+    np.testing.assert_allclose(metric.counts[0], 2 * expected, rtol=1e-5, atol=1e-5)
+    assert float(metric.result()) == pytest.approx(mean_iou(expected), rel=1e-5)
+
+
+def test_weights_of_one_count_as_none() -> None:
+    truth, answer = random_maps(3, (2, 5, 6), 4)
+    plain, weighted = MeanIoU(4), MeanIoU(4)
+    plain.update_state(truth, scores_of(answer, 4))
+    weighted.update_state(truth, scores_of(answer, 4), np.ones(truth.shape))
+    np.testing.assert_array_equal(plain.counts, weighted.counts)
+
+
+def test_carry_of_weights_into_the_second_limb() -> None:
+    metric = MeanIoU(2)
+    metric.counts.assign([[[2**20 - 4, 0], [0, 0.25]], [[3, 0], [0, 0]]])
+    scores = np.tile(np.float32([1, 0]), (1, 1, 2, 1))
+    metric.update_state(np.zeros((1, 1, 2), np.uint8), scores, [[[2.5, 2**21 + 2]]])
+    assert np.array(metric.counts).tolist() == [[[0.5, 0], [0, 0.25]], [[6, 0], [0, 0]]]
+
+
+def test_logits_of_fewer_pixels_meet_the_middle_of_their_cells() -> None:
+    metric = MeanIoU(3)
+    truth, answer = random_maps(3, (2, 2, 3), 3)
+    fine = np.full((2, 6, 9), 255, np.uint8)
+    fine[:, 1::3, 1::3] = truth
+    metric.update_state(fine, scores_of(answer, 3))
+    expected = mean_iou(confusion_matrix(truth, answer, 3))
+    assert float(metric.result()) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        ((2, 3, 4), 3, r"must have 2 classes, .*Received: y_pred of shape \(2, 3, 4, 3\)"),
+        ((2, 3, 4, 2), 2, "For one-hot labels give `keras.ops.argmax"),
+        ((2, 3, 5), 2, "as many rows and columns as `y_pred`"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(labels, classes, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        MeanIoU(2).update_state(np.zeros(labels), np.zeros((2, 3, 4, classes), np.float32))
 
 
 def test_config_round_trip() -> None:

@@ -1,7 +1,7 @@
 """How good label maps are: the confusion matrix of a whole data set, and what follows from it.
 
 A confusion matrix is `(classes, classes)` int64 pixel counts, truth in rows and prediction in
-columns. Pixels whose truth is 255 count nowhere. Rates are fractions in [0, 1], and NaN where there
+columns. Pixels labelled 255 are ignored. Rates are fractions in [0, 1], and NaN where there
 is nothing to judge. As in the VOC devkit, counts are summed over all images before any division.
 """
 
@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.pixels import aligned
 
 _LIMB = 2**20
 
@@ -86,21 +87,26 @@ def pixel_accuracy(confusion: np.ndarray) -> float:
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
 class MeanIoU(keras.metrics.Metric):
-    """Mean intersection over union over everything seen since the last reset, from scores.
+    """Mean intersection over union over everything seen since the last reset, from logits.
 
     On crops, as in `fit`, this is not the data set's value at original resolution; that one comes
-    from `tfdeconv.inference.evaluate`.
+    from `tfdeconv.evaluate`. Callbacks that monitor it (`"val_mean_iou"`) know that more is better.
 
     Args:
         num_classes: number of classes.
-        ignore_label: pixels with this truth, or with a truth that is no class, count nowhere.
+        ignore_label: pixels with this label, or with a label that is no class, are ignored.
         name: name in logs.
 
     Call arguments:
         y_true: `(batch, height, width)` integer labels; a channel axis of 1 may follow.
-        y_pred: `(batch, height, width, num_classes)` scores or probabilities of any float dtype;
-            the largest is the prediction, the first of equal ones.
-        sample_weight: must be None; pixels are left out by their label.
+        y_pred: `(batch, height / n, width / n, num_classes)` logits or probabilities of any float
+            dtype; the largest is the prediction, the first of equal ones. Those of fewer pixels are
+            compared with the labels in the middle of their cells.
+        sample_weight: None, or weights for each image, `(batch,)`, or for each pixel, as `y_true`:
+            by how much a pixel counts. Keras hands them to `weighted_metrics` of `compile`.
+
+    Raises:
+        ValueError: for other shapes, or another number of classes.
 
     The result is the mean over the classes that are in the truth or predicted, as `mean_iou`; 0
     when there is none, so that a training log never holds a NaN for want of pixels.
@@ -124,35 +130,40 @@ class MeanIoU(keras.metrics.Metric):
         super().__init__(name=name, **kwargs)
         self.num_classes = num_classes
         self.ignore_label = ignore_label
+        # What `keras.callbacks` look at where they are to find out what is better.
+        self._direction = "up"
         # Two limbs: float32 stops counting at 2**24 pixels, which is six batches of 64 windows, and
-        # JAX has no integers beyond 2**31.
+        # JAX has neither float64 nor integers beyond 2**31. Whole numbers stay exact to 2**44.
         self.counts = self.add_variable(
-            (2, num_classes, num_classes), "zeros", dtype="int", name="counts"
+            (2, num_classes, num_classes), "zeros", dtype="float32", name="counts"
         )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Counts one batch."""
-        if sample_weight is not None:
-            raise ValueError(
-                "`sample_weight` must be None: give pixels that are not to count the label "
-                f"{self.ignore_label}. Received: sample_weight={sample_weight}"
-            )
+        labels, logits, weights = aligned(y_true, y_pred, sample_weight)
         classes = self.num_classes
-        truth = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        answer = ops.reshape(ops.cast(ops.argmax(y_pred, axis=-1), "int32"), (-1,))
+        if logits.shape[-1] != classes:
+            raise ValueError(
+                f"`y_pred` must have {classes} classes, the `num_classes` of the metric. "
+                f"Received: y_pred of shape {tuple(logits.shape)}"
+            )
+        truth = ops.reshape(ops.cast(labels, "int32"), (-1,))
+        answer = ops.reshape(ops.cast(ops.argmax(logits, axis=-1), "int32"), (-1,))
         judged = (truth >= 0) & (truth < classes) & (truth != self.ignore_label)
-        # What does not count goes to one cell behind the last.
+        # What is ignored goes to one cell behind the last.
         cell = ops.where(judged, truth * classes + answer, classes * classes)
-        found = ops.segment_sum(ops.ones_like(cell), cell, num_segments=classes * classes + 1)
-        low, high = self.counts[0], self.counts[1]
-        low = low + ops.cast(ops.reshape(found[:-1], (classes, classes)), low.dtype)
+        mass = ops.ones_like(cell) if weights is None else ops.reshape(weights, (-1,))
+        found = ops.segment_sum(mass, cell, num_segments=classes * classes + 1)
+        found = ops.reshape(found[:-1], (classes, classes))
+        high = found // _LIMB
+        low = self.counts[0] + ops.cast(found - high * _LIMB, "float32")
         carry = low // _LIMB
-        self.counts.assign(ops.stack([low - carry * _LIMB, high + carry]))
+        high = self.counts[1] + ops.cast(high, "float32") + carry
+        self.counts.assign(ops.stack([low - carry * _LIMB, high]))
 
     def result(self) -> Any:
         """Returns the mean so far, a float32 scalar."""
-        counts = ops.cast(self.counts, "float32")
-        confusion = counts[0] + counts[1] * _LIMB
+        confusion = self.counts[0] + self.counts[1] * _LIMB
         intersection = ops.diagonal(confusion)
         union = ops.sum(confusion, axis=0) + ops.sum(confusion, axis=1) - intersection
         iou = intersection / ops.maximum(union, 1.0)

@@ -61,7 +61,7 @@ def test_the_solver_of_the_release(stage: str, rate: float) -> None:
     assert optimizer.gradient_accumulation_steps is None
     for step in (0, 50_000, 99_999):
         assert float(optimizer._learning_rate(step)) == pytest.approx(rate)
-    assert (recipe.steps, recipe.batch_size, recipe.normalise_loss) == (100_000, 1, False)
+    assert (recipe.steps, recipe.batch_size, recipe.loss_reduction) == (100_000, 1, "sum")
 
 
 def test_a_run_takes_images_of_any_size(data, coarse: RunFolder) -> None:

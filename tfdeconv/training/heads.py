@@ -68,7 +68,7 @@ def objectives(model: keras.Model, recipe: Recipe) -> dict[str, Any]:
         The keyword arguments `loss`, `loss_weights` and `metrics`; mean IoU is that of the scores.
     """
     heads = len(model.outputs) - 1
-    loss = CrossEntropy(normalise=recipe.normalise_loss)
+    loss = CrossEntropy(reduction=recipe.loss_reduction)
     metrics = [MeanIoU(num_classes=model.outputs[0].shape[-1])]
     if not heads:
         return {"loss": loss, "metrics": metrics}

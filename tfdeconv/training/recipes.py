@@ -58,7 +58,7 @@ class Recipe:
         fc6_kernel: side of the kernel of `fc6`; None for the whole last map, as in the paper.
         head_weight: weight of the losses half way (`tfdeconv.training.heads`) or of a network's
             own auxiliary classifiers; 0 for none.
-        normalise_loss: whether the loss is the mean over the pixels of a batch, or their sum.
+        loss_reduction: "sum_over_batch_size" for the mean over the pixels of a batch, or "sum".
         batch_norm: whether networks whose paper had no batch normalisation get it.
         object_size: side of the windows of networks that see whole images where a data set has
             instance maps: these are centred on objects. 0 for windows of `input_size` that cover
@@ -83,7 +83,7 @@ class Recipe:
     momentum: float = 0.9
     fc6_kernel: int | None = None
     head_weight: float = 0.0
-    normalise_loss: bool = True
+    loss_reduction: str = "sum_over_batch_size"
     batch_norm: bool = False
     object_size: int = 0
 

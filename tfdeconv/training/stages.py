@@ -36,7 +36,7 @@ _PAPER_FCN32S = Recipe(
     weight_decay=0.0005,  # solver
     validate_every=4_000,  # solver: snapshot
     momentum=0.99,  # solver
-    normalise_loss=False,  # net.py: loss_param normalize
+    loss_reduction="sum",  # net.py: loss_param normalize
 )
 _SMALL = Recipe(
     input_size=128,

@@ -1,4 +1,4 @@
-"""`Focal`: cross-entropy that looks away from the pixels that are right already."""
+"""`Focal`: cross-entropy in which pixels that are right already count less."""
 
 import math
 from collections.abc import Sequence
@@ -9,18 +9,19 @@ from keras import ops
 
 from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.training.losses.label_map import (
-    LabelMapLoss,
+    PixelLoss,
     checked_weights,
-    counting_only,
+    valid_logits,
     weight_of_pixels,
 )
+from tfdeconv.training.losses.pixels import Pixels
 
 # Stands for minus infinity, of which differences would be NaN.
 _NEVER = -1e38
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
-class Focal(LabelMapLoss):
+class Focal(PixelLoss):
     """Focal loss `-(1 - p)^gamma log p` of the probability `p` of the true class.
 
     The mean over the pixels that are not ignored; 0 when all are. The paper has two classes and a
@@ -29,20 +30,17 @@ class Focal(LabelMapLoss):
     Args:
         gamma: How much less a pixel counts that is right: 0 is cross-entropy, the paper's best 2.
         class_weights: None, or one number from 0 on for each class, the paper's alpha.
-        ignore_label: Label of the pixels that count nowhere.
+        ignore_label: Label of the pixels that are ignored.
         name: Name of the loss.
+        reduction: As in `CrossEntropy`.
 
-    Call arguments:
-        y_true: `(batch, height, width)` integer labels.
-        y_pred: `(batch, height / n, width / n, classes)` scores before softmax, any float dtype, of
-            at least two classes.
+    Call arguments: those of `CrossEntropy`.
 
     Returns:
-        A float32 scalar.
+        A float32 scalar; without reduction `(batch, height / n, width / n)`.
 
     Raises:
-        ValueError: when `gamma` is negative, or the weights are not numbers from 0 on, or not as
-            many as the classes.
+        ValueError: when `gamma` is negative; as in `CrossEntropy`.
 
     Example:
 
@@ -62,27 +60,27 @@ class Focal(LabelMapLoss):
         class_weights: Sequence[float] | None = None,
         ignore_label: int = IGNORE_LABEL,
         name: str = "focal",
+        reduction: str | None = "sum_over_batch_size",
     ) -> None:
-        super().__init__(ignore_label, name)
+        super().__init__(ignore_label, name, reduction)
         if not math.isfinite(gamma) or gamma < 0.0:
             raise ValueError(f"`gamma` must be a number from 0 on. Received: gamma={gamma}")
         self.gamma = gamma
         self.class_weights = checked_weights(class_weights)
 
-    def measure(self, labels: Any, scores: Any, counts: Any) -> Any:
-        """Returns the mean over the pixels that count."""
-        classes, scores = scores.shape[-1], counting_only(scores, counts)
-        losses = ops.sparse_categorical_crossentropy(labels, scores, from_logits=True)
+    def of_pixels(self, pixels: Pixels) -> Any:
+        """Returns the loss of every pixel."""
+        logits, labels = valid_logits(pixels), pixels.labels
+        losses = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         # The power of 1 - p has no finite gradient at p = 1 for gamma below 1; the logarithm of
         # 1 - p, what the other classes have of the whole, is exact there and smooth.
-        truth = ops.cast(ops.one_hot(labels, classes), "bool")
-        others = ops.where(truth, ops.full_like(scores, _NEVER), scores)
-        wrong = ops.logsumexp(others, axis=-1) - ops.logsumexp(scores, axis=-1)
+        truth = ops.cast(ops.one_hot(labels, logits.shape[-1]), "bool")
+        others = ops.where(truth, ops.full_like(logits, _NEVER), logits)
+        wrong = ops.logsumexp(others, axis=-1) - ops.logsumexp(logits, axis=-1)
         losses *= ops.exp(self.gamma * wrong)
         if self.class_weights is not None:
-            losses *= weight_of_pixels(self.class_weights, labels, classes)
-        counts = ops.cast(counts, "float32")
-        return ops.sum(losses * counts) / ops.maximum(ops.sum(counts), 1.0)
+            losses *= weight_of_pixels(self.class_weights, pixels)
+        return losses
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the loss."""

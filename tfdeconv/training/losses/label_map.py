@@ -1,4 +1,4 @@
-"""What all losses over label maps have in common: float32, and pixels that count nowhere."""
+"""What all losses over label maps have in common."""
 
 import math
 from collections.abc import Sequence
@@ -7,44 +7,57 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfdeconv.training.losses import replicas
+from tfdeconv.training.losses.pixels import Pixels, pixels_of
+
 
 class LabelMapLoss(keras.losses.Loss):
-    """The base of the losses: hands `measure` what counts.
+    """The base of the losses: brings labels and weights to the logits, computes in float32.
 
     Args:
-        ignore_label: Label of the pixels that count nowhere.
+        ignore_label: Label of the pixels that are ignored.
         name: Name of the loss.
+        reduction: As in `keras.losses.Loss`.
 
     Call arguments:
-        y_true: `(batch, height, width)` integers, each a class or `ignore_label`.
-        y_pred: `(batch, height / n, width / n, classes)` scores before softmax, any float dtype.
-            Those of fewer pixels are compared with the labels in the middle of their cells.
+        y_true: `(batch, height, width)` labels, each a class or `ignore_label`; a channel axis of 1
+            may follow. Any dtype, also floats that are whole numbers.
+        y_pred: `(batch, height / n, width / n, classes)` logits, any float dtype. Those of fewer
+            pixels are compared with the labels in the middle of their cells.
+        sample_weight: None, or weights for each image, `(batch,)`, or for each pixel, as `y_true`.
 
     Returns:
-        A float32 scalar.
+        A float32 scalar. Under `tf.distribute` it is that of the global batch, divided by the
+        number of replicas as Keras expects.
+
+    Raises:
+        ValueError: for labels or weights of another shape, and for labels that are no class.
+        tf.errors.InvalidArgumentError: for these in a TensorFlow graph; where not even that can be
+            raised (`jit_compile=True`, a compiled step of JAX), the loss is NaN.
     """
 
-    def __init__(self, ignore_label: int, name: str) -> None:
-        # Float32 whatever the policy: exponentials of half precision scores overflow.
-        super().__init__(name=name, reduction="sum", dtype="float32")
+    def __init__(
+        self, ignore_label: int, name: str, reduction: str | None = "sum_over_batch_size"
+    ) -> None:
+        # Float32 whatever the policy: exponentials of half precision logits overflow.
+        super().__init__(name=name, reduction=reduction, dtype="float32")
         self.ignore_label = ignore_label
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of the batch."""
-        labels = ops.cast(_at_resolution(y_true, y_pred), "int32")
-        counts = ops.not_equal(labels, self.ignore_label)
-        # A void label is no class: the kernel must not see it even where the result is dropped.
-        labels = ops.where(counts, labels, ops.zeros_like(labels))
-        return self.measure(labels, ops.cast(y_pred, "float32"), counts)
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Returns the loss of a batch.
 
-    def measure(self, labels: Any, scores: Any, counts: Any) -> Any:
-        """Returns the loss, a float32 scalar.
-
-        Args:
-            labels: `(batch, rows, columns)` int32 classes, 0 where a pixel does not count.
-            scores: `(batch, rows, columns, classes)` float32.
-            counts: `(batch, rows, columns)` bool.
+        Keras's own method would turn labels into floats, and could not bring weights to the
+        resolution of the logits.
         """
+        with keras.name_scope(self.name):
+            return self.measure(pixels_of(y_true, y_pred, sample_weight, self.ignore_label))
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Returns the loss of a batch without weights."""
+        return self(y_true, y_pred)
+
+    def measure(self, pixels: Pixels) -> Any:
+        """Returns the loss of this replica's pixels (`tfdeconv.training.losses.replicas`)."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -52,19 +65,43 @@ class LabelMapLoss(keras.losses.Loss):
         return {"ignore_label": self.ignore_label, "name": self.name}
 
 
-def counting_only(scores: Any, counts: Any) -> Any:
-    """Returns scores that are zero, and cut off from the gradient, where a pixel is ignored."""
-    return ops.where(counts[..., None], scores, ops.zeros_like(scores))
+class PixelLoss(LabelMapLoss):
+    """The base of losses that are a mean over pixels; their arguments are those of the base."""
+
+    def measure(self, pixels: Pixels) -> Any:
+        """Returns the losses of the pixels, weighted and reduced."""
+        losses = self.of_pixels(pixels) * pixels.mass
+        if self.reduction in (None, "none"):
+            return losses
+        loss = replicas.total(ops.sum(losses))
+        if self.reduction != "sum":
+            weighted = self.reduction == "mean_with_sample_weight"
+            counted = pixels.mass if weighted else ops.cast(pixels.valid, "float32")
+            loss = ops.divide_no_nan(loss, ops.stop_gradient(replicas.total(ops.sum(counted))))
+        return loss / replicas.count()
+
+    def of_pixels(self, pixels: Pixels) -> Any:
+        """Returns the loss of every pixel, `(batch, rows, columns)` float32."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the loss."""
+        return {**super().get_config(), "reduction": self.reduction}
 
 
-def mean_of_present(losses: Any, pixels: Any) -> Any:
-    """Returns the mean loss of the classes that the truth has; 0 when it has none.
+def valid_logits(pixels: Pixels) -> Any:
+    """Returns logits that are zero, and cut off from the gradient, where a pixel is ignored."""
+    return ops.where(pixels.valid[..., None], pixels.logits, ops.zeros_like(pixels.logits))
+
+
+def mean_of_present(losses: Any, mass: Any) -> Any:
+    """Returns the mean loss of the classes that are in the labels; 0 when none is.
 
     Args:
         losses: `(classes,)` finite losses.
-        pixels: `(classes,)` counting pixels of each class.
+        mass: `(classes,)` by how much the pixels of each class count.
     """
-    present = ops.cast(pixels > 0, "float32")
+    present = ops.cast(mass > 0, "float32")
     return ops.sum(losses * present) / ops.maximum(ops.sum(present), 1.0)
 
 
@@ -85,25 +122,16 @@ def checked_weights(class_weights: Sequence[float] | None) -> tuple[float, ...] 
     return weights
 
 
-def weight_of_pixels(class_weights: tuple[float, ...], labels: Any, classes: int) -> Any:
-    """Returns the weight of every pixel, that of its label: float32 of the shape of `labels`.
+def weight_of_pixels(class_weights: tuple[float, ...], pixels: Pixels) -> Any:
+    """Returns the weight of every pixel, that of its label: `(batch, rows, columns)` float32.
 
     Raises:
-        ValueError: when there is not one weight for each class of the scores.
+        ValueError: when there is not one weight for each class of the logits.
     """
+    classes = pixels.logits.shape[-1]
     if len(class_weights) != classes:
         raise ValueError(
-            "`class_weights` must have one weight for each class of the scores. Received: "
+            "`class_weights` must have one weight for each class of the logits. Received: "
             f"{len(class_weights)} weights, {classes} classes"
         )
-    return ops.take(ops.convert_to_tensor(class_weights, "float32"), labels, axis=0)
-
-
-def _at_resolution(labels: Any, scores: Any) -> Any:
-    cell = [
-        1 if None in (fine, coarse) else fine // coarse
-        for fine, coarse in zip(labels.shape[1:3], scores.shape[1:3], strict=True)
-    ]
-    if cell == [1, 1]:
-        return labels
-    return labels[:, cell[0] // 2 :: cell[0], cell[1] // 2 :: cell[1]]
+    return ops.take(ops.convert_to_tensor(class_weights, "float32"), pixels.labels, axis=0)

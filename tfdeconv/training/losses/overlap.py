@@ -13,7 +13,9 @@ import keras
 from keras import ops
 
 from tfdeconv.labels import IGNORE_LABEL
-from tfdeconv.training.losses.label_map import LabelMapLoss, counting_only, mean_of_present
+from tfdeconv.training.losses import replicas
+from tfdeconv.training.losses.label_map import LabelMapLoss, mean_of_present, valid_logits
+from tfdeconv.training.losses.pixels import Pixels
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
@@ -26,15 +28,15 @@ class Tversky(LabelMapLoss):
         alpha: Weight of what is predicted and not true, at least 0.
         beta: Weight of what is true and not predicted, above 0. The paper's best are 0.3 and 0.7;
             1/2 and 1/2 is `Dice`, 1 and 1 `Jaccard`.
-        ignore_label: Label of the pixels that count nowhere.
+        ignore_label: Label of the pixels that are ignored.
         name: Name of the loss.
 
-    Call arguments:
-        y_true: `(batch, height, width)` integer labels.
-        y_pred: `(batch, height / n, width / n, classes)` scores before softmax, any float dtype.
+    Call arguments: those of `CrossEntropy`. A pixel of weight 2 counts as two pixels would; weights
+    that are all multiplied by one number change nothing.
 
     Returns:
-        A float32 scalar from 0 to 1.
+        A float32 scalar from 0 to 1: of all pixels of the batch, under `tf.distribute` of the
+        global batch.
 
     Raises:
         ValueError: when a weight is out of its range.
@@ -67,9 +69,9 @@ class Tversky(LabelMapLoss):
             )
         self.alpha, self.beta = alpha, beta
 
-    def measure(self, labels: Any, scores: Any, counts: Any) -> Any:
+    def measure(self, pixels: Pixels) -> Any:
         """Returns the mean over the classes that occur."""
-        return _distance(labels, scores, counts, self.alpha, self.beta)
+        return _distance(pixels, self.alpha, self.beta)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the loss."""
@@ -84,15 +86,15 @@ class Dice(LabelMapLoss):
     probabilities in the denominator; here they are not, as in the paper below.
 
     Args:
-        ignore_label: Label of the pixels that count nowhere.
+        ignore_label: Label of the pixels that are ignored.
         name: Name of the loss.
 
-    Call arguments:
-        y_true: `(batch, height, width)` integer labels.
-        y_pred: `(batch, height / n, width / n, classes)` scores before softmax, any float dtype.
+    Call arguments: those of `CrossEntropy`. A pixel of weight 2 counts as two pixels would; weights
+    that are all multiplied by one number change nothing.
 
     Returns:
-        A float32 scalar from 0 to 1.
+        A float32 scalar from 0 to 1: of all pixels of the batch, under `tf.distribute` of the
+        global batch.
 
     Example:
 
@@ -109,9 +111,9 @@ class Dice(LabelMapLoss):
     def __init__(self, ignore_label: int = IGNORE_LABEL, name: str = "dice") -> None:
         super().__init__(ignore_label, name)
 
-    def measure(self, labels: Any, scores: Any, counts: Any) -> Any:
+    def measure(self, pixels: Pixels) -> Any:
         """Returns the mean over the classes that occur."""
-        return _distance(labels, scores, counts, 0.5, 0.5)
+        return _distance(pixels, 0.5, 0.5)
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
@@ -121,15 +123,15 @@ class Jaccard(LabelMapLoss):
     The mean over the classes that occur; 0 when all pixels are ignored.
 
     Args:
-        ignore_label: Label of the pixels that count nowhere.
+        ignore_label: Label of the pixels that are ignored.
         name: Name of the loss.
 
-    Call arguments:
-        y_true: `(batch, height, width)` integer labels.
-        y_pred: `(batch, height / n, width / n, classes)` scores before softmax, any float dtype.
+    Call arguments: those of `CrossEntropy`. A pixel of weight 2 counts as two pixels would; weights
+    that are all multiplied by one number change nothing.
 
     Returns:
-        A float32 scalar from 0 to 1.
+        A float32 scalar from 0 to 1: of all pixels of the batch, under `tf.distribute` of the
+        global batch.
 
     Example:
 
@@ -146,19 +148,20 @@ class Jaccard(LabelMapLoss):
     def __init__(self, ignore_label: int = IGNORE_LABEL, name: str = "jaccard") -> None:
         super().__init__(ignore_label, name)
 
-    def measure(self, labels: Any, scores: Any, counts: Any) -> Any:
+    def measure(self, pixels: Pixels) -> Any:
         """Returns the mean over the classes that occur."""
-        return _distance(labels, scores, counts, 1.0, 1.0)
+        return _distance(pixels, 1.0, 1.0)
 
 
-def _distance(labels: Any, scores: Any, counts: Any, alpha: float, beta: float) -> Any:
-    each = ops.cast(counts, "float32")[..., None]
-    truth = ops.one_hot(labels, scores.shape[-1], dtype="float32") * each
-    found = ops.softmax(counting_only(scores, counts), axis=-1) * each
-    pixels = ops.sum(truth, axis=(0, 1, 2))
-    right = ops.sum(truth * found, axis=(0, 1, 2))
-    wrong = alpha * ops.sum(found * (1.0 - truth), axis=(0, 1, 2))
-    wrong += beta * ops.sum(truth * (1.0 - found), axis=(0, 1, 2))
+def _distance(pixels: Pixels, alpha: float, beta: float) -> Any:
+    mass = pixels.mass[..., None]
+    truth = ops.one_hot(pixels.labels, pixels.logits.shape[-1], dtype="float32") * mass
+    found = ops.softmax(valid_logits(pixels), axis=-1)
+    axes = (0, 1, 2)
+    size = replicas.total(ops.sum(truth, axis=axes))
+    right = replicas.total(ops.sum(truth * found, axis=axes))
+    wrong = alpha * replicas.total(ops.sum((mass - truth) * found, axis=axes))
+    wrong += beta * replicas.total(ops.sum(truth * (1.0 - found), axis=axes))
     # Without a pixel of its own a class may have nothing in the denominator; it is left out below.
-    whole = ops.where(pixels > 0, right + wrong, ops.ones_like(right))
-    return mean_of_present(wrong / whole, pixels)
+    whole = ops.where(size > 0, right + wrong, ops.ones_like(right))
+    return mean_of_present(wrong / whole, size) / replicas.count()
