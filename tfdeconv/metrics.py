@@ -89,7 +89,7 @@ class MeanIoU(keras.metrics.Metric):
     """Mean intersection over union over everything seen since the last reset, from scores.
 
     On crops, as in `fit`, this is not the data set's value at original resolution; that one comes
-    from `tfdeconv.inference.evaluate`.
+    from `tfdeconv.segmentation.evaluate`.
 
     Args:
         num_classes: number of classes.

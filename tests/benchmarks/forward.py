@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tests.benchmarks.figures import Figure, interleaved
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import DeconvNet
+from tfdeconv.segmentation.segmenter import Segmenter
 
 BATCH = 4
 # Multiplications and additions of the convolutions for one region, counted from their shapes.

@@ -62,8 +62,8 @@ def _forward() -> dict[str, float]:
     import keras
     import numpy as np
 
-    from tfdeconv.inference.segmenter import Segmenter
     from tfdeconv.models import DeconvNet
+    from tfdeconv.segmentation.segmenter import Segmenter
 
     keras.utils.set_random_seed(0)
     model = DeconvNet(width=0.5)

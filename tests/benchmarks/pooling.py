@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from tests.benchmarks.figures import Figure, interleaved
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.layers import MaxPoolWithArgmax, Unpool
 from tfdeconv.models import DeconvNet
+from tfdeconv.segmentation.segmenter import Segmenter
 
 SHAPE = (8, 112, 112, 64)
 BATCH = 4

@@ -16,7 +16,7 @@ from tests.helpers import SHARED_DATA
 from tfdeconv.data import voc
 from tfdeconv.data.drawn import draw_dataset
 from tfdeconv.images import read_image
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
 
 _MAKE = """
 import sys

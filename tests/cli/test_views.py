@@ -5,12 +5,12 @@ import argparse
 import numpy as np
 import pytest
 
-from tests.inference.networks import open_network, painted
+from tests.segmentation.networks import open_network, painted
 from tfdeconv import images
 from tfdeconv.cli import evaluate, segment, views
 from tfdeconv.errors import UserError
-from tfdeconv.inference import checks
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation import checks
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 def parse(command, *words) -> argparse.Namespace:

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from tests.inference.networks import colour_network, open_network, painted
 from tests.layers_helpers import switch_network
+from tests.segmentation.networks import colour_network, open_network, painted
 from tfdeconv import boxes, images
 from tfdeconv.cli import shown, visualize
 from tfdeconv.errors import UserError
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.layers import MaxPoolWithArgmax
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.visual.aggregation import by_size, draw_aggregation
 
 NAMES = ("ground", "red", "green")

@@ -14,8 +14,8 @@ from tfdeconv.export import refine as graph_refine
 from tfdeconv.export.class_table import name_classes
 from tfdeconv.export.segmentation import summarise
 from tfdeconv.export.signatures import signatures
-from tfdeconv.inference import refine
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation import refine
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.weights import fold_batch_norm
 
 CLASSES = ("ground", "tree", "sky")

@@ -8,8 +8,8 @@ from tests.export.networks import open_network
 from tfdeconv.data.whole_images import seen_size
 from tfdeconv.export.signatures import signatures
 from tfdeconv.export.whole_image import shown_size
-from tfdeconv.inference.any_size import SizeRule
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.any_size import SizeRule
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from tfdeconv.export import export_saved_model
 from tfdeconv.export import label_maps as graph
 from tfdeconv.export.fresh_process import run_all_in_fresh_process
 from tfdeconv.export.signatures import signatures
-from tfdeconv.inference import combiner
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation import combiner
+from tfdeconv.segmentation.segmenter import Segmenter
 
 # (height, width), boxes: odd, narrow, smaller than the input, without boxes, a box that leaves
 CALLS = {

@@ -6,11 +6,11 @@ import pytest
 from keras import layers
 
 from tests.export.networks import untrained_network
-from tests.inference.networks import open_network
+from tests.segmentation.networks import open_network
 from tfdeconv.cli.shown import shown_to
 from tfdeconv.errors import UserError
-from tfdeconv.inference.whole_image import WholeImage
 from tfdeconv.models import build, list_models
+from tfdeconv.segmentation.whole_image import WholeImage
 from tfdeconv.visual.activation_panels import draw_activations
 from tfdeconv.visual.activations import decoder_activations
 from tfdeconv.visual.decoder import enlarging_steps, map_sizes

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfdeconv.boxes import Proposals
-    from tfdeconv.inference.picture import Picture
+    from tfdeconv.segmentation.picture import Picture
 
     # For every photograph what returns image and boxes, and labels, or raises what is wrong.
     Segmented = Iterator[tuple[Path, Callable[[], tuple[Any, np.ndarray]]]]
@@ -153,8 +153,8 @@ def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segme
     from tfdeconv.errors import UserError
     from tfdeconv.export.client import Client, ServerUnavailable
     from tfdeconv.images import read_image
-    from tfdeconv.inference.ahead import ahead
     from tfdeconv.proposals import propose
+    from tfdeconv.segmentation.ahead import ahead
 
     if fixed := [name for name in _OF_EXPORT if hasattr(args, name)]:
         raise UserError(

@@ -30,7 +30,7 @@ def shown_to(
     Raises:
         UserError: when the box does not touch the image, or the network is none for RGB images.
     """
-    from tfdeconv.inference.checks import sizes
+    from tfdeconv.segmentation.checks import sizes
 
     inside = _inside(box, *image.shape[:2])
     size = sizes(model)[0]
@@ -96,8 +96,8 @@ def _whole(
     import numpy as np
 
     from tfdeconv.data.whole_images import seen_size
-    from tfdeconv.inference.any_size import size_rule
-    from tfdeconv.inference.whole_image import resize_and_fill
+    from tfdeconv.segmentation.any_size import size_rule
+    from tfdeconv.segmentation.whole_image import resize_and_fill
 
     rows, columns = seen_size(*image.shape[:2])
     shown = size_rule(model).fit(rows, columns)

@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _activations(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
-    from tfdeconv.inference.ensemble import require_same_classes
     from tfdeconv.models import class_names, load_for_inference
+    from tfdeconv.segmentation.ensemble import require_same_classes
     from tfdeconv.visual.activation_panels import draw_activations
     from tfdeconv.visual.activations import decoder_activations
 
@@ -118,8 +118,8 @@ def _switches(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, 
 def _aggregation(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
     from tfdeconv.cli.segment import boxes_of
     from tfdeconv.errors import UserError
-    from tfdeconv.inference.combiner import Combiner
     from tfdeconv.models import class_names
+    from tfdeconv.segmentation.combiner import Combiner
     from tfdeconv.visual.aggregation import by_size, draw_aggregation, panel_counts
 
     segmenter, proposals = evaluate.open_segmenter(args)

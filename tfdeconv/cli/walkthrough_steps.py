@@ -11,13 +11,13 @@ import numpy as np
 from tfdeconv.cli.shown import shown_to
 from tfdeconv.crf import DenseCRF
 from tfdeconv.data.crops import crop_image
-from tfdeconv.inference.combiner import Combiner
-from tfdeconv.inference.refine import refine_map
-from tfdeconv.inference.score_map import ScoreMap, collected, label_pixels, resized
-from tfdeconv.inference.segmenter import Segmenter
-from tfdeconv.inference.whole_image import WholeImage
 from tfdeconv.metrics import confusion_matrix, mean_iou
 from tfdeconv.proposals.edges import gradient_edges
+from tfdeconv.segmentation.combiner import Combiner
+from tfdeconv.segmentation.refine import refine_map
+from tfdeconv.segmentation.score_map import ScoreMap, collected, label_pixels, resized
+from tfdeconv.segmentation.segmenter import Segmenter
+from tfdeconv.segmentation.whole_image import WholeImage
 from tfdeconv.visual.aggregation import by_size, panel_counts
 from tfdeconv.visual.representative import softmax
 from tfdeconv.visual.walk import LARGE, SMALL, Proposed, Sample, Walk, scaled

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfdeconv.inference import aggregate
-from tfdeconv.inference.combiner import MAX_SCORES, Combiner
-from tfdeconv.inference.score_map import SCORES_IN_STRIP as _SCORES_IN_STRIP
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation import aggregate
+from tfdeconv.segmentation.combiner import MAX_SCORES, Combiner
+from tfdeconv.segmentation.score_map import SCORES_IN_STRIP as _SCORES_IN_STRIP
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 def combine_scores(
@@ -60,7 +60,7 @@ def combine_scores(
 def canvas_size(
     height: tf.Tensor, width: tf.Tensor, num_classes: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns what `tfdeconv.inference.combiner.canvas_size` returns, in the graph: two int32."""
+    """Returns `tfdeconv.segmentation.combiner.canvas_size`, in the graph: two int32."""
     sides = tf.cast(tf.stack([height, width]), tf.float64)
     factor = tf.minimum(tf.sqrt(MAX_SCORES / (tf.reduce_prod(sides) * num_classes)), 1.0)
     narrow = tf.maximum(tf.floor(tf.reduce_min(sides) * factor), 1.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfdeconv.errors import UserError
-from tfdeconv.inference.any_size import SizeRule
+from tfdeconv.segmentation.any_size import SizeRule
 
 METADATA_FILE = Path("assets.extra", "tfdeconv.json")
 

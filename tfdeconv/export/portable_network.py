@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 
 from tfdeconv.errors import UserError
-from tfdeconv.inference.checks import sizes
-from tfdeconv.inference.network import inference_network
+from tfdeconv.segmentation.checks import sizes
+from tfdeconv.segmentation.network import inference_network
 
 CROPS, SCORES = "crops", "scores"
 

@@ -4,12 +4,12 @@ import tensorflow as tf
 
 from tfdeconv.crf import DenseCRF
 from tfdeconv.export.label_maps import canvas_size
-from tfdeconv.inference.combiner import MAX_SCORES
-from tfdeconv.inference.refine import MAX_PIXELS
+from tfdeconv.segmentation.combiner import MAX_SCORES
+from tfdeconv.segmentation.refine import MAX_PIXELS
 
 
 def refine(crf: DenseCRF, scores: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """Does what `tfdeconv.inference.refine.refine` does, for images of unknown size.
+    """Does what `tfdeconv.segmentation.refine.refine` does, for images of unknown size.
 
     Args:
         crf: the CRF, with the backend of TensorFlow.

@@ -22,11 +22,11 @@ from tfdeconv.export.signatures import signatures
 from tfdeconv.export.warmup import write_warmup
 from tfdeconv.files import cannot_write, replacing
 from tfdeconv.images import MAX_PIXELS
-from tfdeconv.inference.any_size import size_rule
-from tfdeconv.inference.checks import require_choice
-from tfdeconv.inference.precision import PRECISIONS
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import class_names
+from tfdeconv.segmentation.any_size import size_rule
+from tfdeconv.segmentation.checks import require_choice
+from tfdeconv.segmentation.precision import PRECISIONS
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.version import __version__
 
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}

@@ -10,8 +10,8 @@ from tfdeconv.export.grid import multi_scale_grid
 from tfdeconv.export.label_maps import combine_scores, label_pixels
 from tfdeconv.export.label_png import encode_label_png
 from tfdeconv.export.refine import refine
-from tfdeconv.inference.regions import choose_regions
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.regions import choose_regions
+from tfdeconv.segmentation.segmenter import Segmenter
 
 Network = Callable[[tf.Tensor], tf.Tensor]
 ImageSegmenter = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]

@@ -21,9 +21,9 @@ from tfdeconv.export.requests import (
 )
 from tfdeconv.export.segmentation import Network, image_segmenter
 from tfdeconv.export.whole_image import whole_image_segmenter
-from tfdeconv.inference.any_size import SizeRule, size_rule
-from tfdeconv.inference.graph import network_graph
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.any_size import SizeRule, size_rule
+from tfdeconv.segmentation.graph import network_graph
+from tfdeconv.segmentation.segmenter import Segmenter
 
 Endpoint = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
 # The first one becomes `serving_default`: who asks without a name has photographs.

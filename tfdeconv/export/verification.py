@@ -14,9 +14,9 @@ from tfdeconv.errors import UserError
 from tfdeconv.export.fresh_process import Arrays, run_in_fresh_process
 from tfdeconv.export.metadata import Metadata, newest_version, read_metadata
 from tfdeconv.export.samples import sample_requests
-from tfdeconv.inference.refine import refine
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import load_for_inference
+from tfdeconv.segmentation.refine import refine
+from tfdeconv.segmentation.segmenter import Segmenter
 
 # Largest difference of the scores over the largest score. The same graph on the same machine
 # differs by nothing or by the order of additions; bfloat16 rounds 2**16 times as coarsely.

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from tfdeconv.data.whole_images import LONGEST_SIDE
 from tfdeconv.export.segmentation import Network, label_regions
-from tfdeconv.inference.any_size import SizeRule, run_any_size, size_rule
-from tfdeconv.inference.segmenter import Segmenter
-from tfdeconv.inference.whole_image import resize_and_fill
+from tfdeconv.segmentation.any_size import SizeRule, run_any_size, size_rule
+from tfdeconv.segmentation.segmenter import Segmenter
+from tfdeconv.segmentation.whole_image import resize_and_fill
 
 # Odd, even, and a multiple of nothing that a network halves by.
 _TRIED = (13, 22)
