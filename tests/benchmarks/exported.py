@@ -30,7 +30,7 @@ def measure() -> list[Figure]:
         regions = interleaved(
             {
                 "ours": lambda: session.run("regions", {"crops": crops}),
-                "api": lambda: segmenter._view.run(crops),
+                "api": lambda: segmenter.network(crops),
             }
         )
         photograph = photographs()[0]

@@ -70,7 +70,7 @@ def _forward() -> dict[str, float]:
     crops = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype(np.float32)
     functions: dict[str, Callable[[], object]] = {}
     for precision in ("float32", "bfloat16"):
-        run = Segmenter(model, precision=precision)._view.run
+        run = Segmenter(model, precision=precision).network
         functions[f"forward, width 0.5, batch 4, {precision}"] = lambda run=run: run(crops)
     return interleaved(functions, rounds=5)
 

@@ -59,7 +59,7 @@ def _share() -> Figure:
         for stage in stages:
             stage()
 
-    times = interleaved({"pairs": all_stages, "forward": lambda: segmenter._view.run(crops)})
+    times = interleaved({"pairs": all_stages, "forward": lambda: segmenter.network(crops)})
     name = f"the five pairs of the full network, batch {BATCH}"
     return Figure(name, times["pairs"], times["forward"], "the whole forward", goal="<= 0.05")
 

@@ -36,7 +36,7 @@ def measure() -> list[Figure]:
     paths = photographs()
     crops = np.random.default_rng(0).integers(0, 256, (segmenter.batch_size, 224, 224, 3))
     crops = crops.astype(np.float32)
-    run = functools.partial(segmenter._view.run, crops)
+    run = functools.partial(segmenter.network, crops)
     segmenter.segment(read_image(paths[0]))
     whole, network = [], []
     for path in paths[:ROUNDS]:

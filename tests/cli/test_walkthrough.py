@@ -44,7 +44,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def without_crf(monkeypatch) -> None:
     """Its graph takes seconds to build."""
-    monkeypatch.setattr(walkthrough_steps, "refine_map", lambda crf, scores, *_: scores)
+    monkeypatch.setattr(walkthrough_steps, "refine", lambda crf, scores, image: scores)
 
 
 def test_the_command_writes_a_page(folder, tmp_path, capsys, without_crf) -> None:

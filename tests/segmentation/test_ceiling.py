@@ -44,7 +44,7 @@ class TruthSegmenter(Segmenter):
 
         spec = [tf.TensorSpec((None, None), tf.uint8), tf.TensorSpec((4,), tf.int32)]
         self.true_map = tf.function(true_map, input_signature=spec)
-        self._view.region_scores = self.true_scores
+        self.pipeline.region_scores = self.true_scores
 
     def true_scores(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
         return np.stack([self.true_map(self.truth, region) for region in regions])

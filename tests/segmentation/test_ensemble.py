@@ -6,9 +6,10 @@ import pytest
 
 from tests.segmentation.networks import COLOURS, colour_network, open_network, painted
 from tfdeconv.errors import UserError
-from tfdeconv.segmentation import ensemble
-from tfdeconv.segmentation.ensemble import combine
+from tfdeconv.segmentation.averaging import mean_probabilities, product_of_scores
 from tfdeconv.segmentation.segmenter import Segmenter
+
+COMBINE = {"mean": mean_probabilities, "product": product_of_scores}
 
 
 def softmax(scores: list[float]) -> list[float]:
@@ -18,22 +19,22 @@ def softmax(scores: list[float]) -> list[float]:
 
 def test_the_mean_is_that_of_the_probabilities() -> None:
     a, b = np.log([[1 / 2, 1 / 4, 1 / 4]]) + 7, np.log([[1 / 8, 3 / 4, 1 / 8]]) - 3
-    found = np.exp(combine(a, b, "mean"))
+    found = np.exp(mean_probabilities(a, b))
     np.testing.assert_allclose(found, [[5 / 16, 1 / 2, 3 / 16]], rtol=1e-5)
 
 
 def test_the_product_is_that_of_the_scores_above_zero() -> None:
     a, b = np.array([[2.0, -5.0, 3.0, -1.0]]), np.array([[3.0, -7.0, 1.0, 4.0]])
     # Two negative scores must not make a large product: they count as zero.
-    found = np.exp(combine(a, b, "product"))
+    found = np.exp(product_of_scores(a, b))
     np.testing.assert_allclose(found, [softmax([6.0, 0.0, 3.0, 0.0])], rtol=1e-5)
 
 
-@pytest.mark.parametrize("mode", ensemble.MODES)
+@pytest.mark.parametrize("mode", COMBINE)
 def test_both_are_logarithms_of_probabilities_by_plain_loops(mode: str) -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(0, 3, (2, 3, 5, 4)), rng.normal(0, 3, (2, 3, 5, 4))
-    found = combine(a, b, mode).numpy()
+    found = COMBINE[mode](a, b).numpy()
     assert found.dtype == np.float32 and found.shape == a.shape
     for place in np.ndindex(2, 3, 5):
         x, y = a[place].tolist(), b[place].tolist()
@@ -50,24 +51,19 @@ def test_a_pixel_that_no_region_covers() -> None:
     nothing, other = np.zeros((1, 3)), np.array([[-1.0, 5.0, 2.0]])
     # The product leaves it background, the first of equals; the mean leaves it to the other one.
     for pair in ((nothing, other), (other, nothing), (nothing, nothing)):
-        product = combine(*pair, "product").numpy()
+        product = product_of_scores(*pair).numpy()
         np.testing.assert_allclose(product, np.full((1, 3), -np.log(3)), rtol=1e-6)
         assert product.argmax() == 0
-    assert combine(nothing, other, "mean").numpy().argmax() == 1
+    assert mean_probabilities(nothing, other).numpy().argmax() == 1
 
 
-@pytest.mark.parametrize("mode", ensemble.MODES)
+@pytest.mark.parametrize("mode", COMBINE)
 def test_nothing_is_ever_infinite_or_no_number(mode: str) -> None:
     extremes = np.array([0.0, 1e4, -1e4, 3e38, -3e38, np.inf, -np.inf, 1e-30], np.float32)
     a, b = np.meshgrid(extremes, extremes)
     a, b = (np.stack([scores, np.zeros_like(scores), -scores], axis=-1) for scores in (a, b))
-    found = combine(a, b, mode).numpy()
+    found = COMBINE[mode](a, b).numpy()
     assert np.isfinite(found).all() and (found <= 0).all()
-
-
-def test_another_mode_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"`mode` must be one of .*Received: mode='sum'"):
-        combine(np.zeros((1, 2)), np.zeros((1, 2)), "sum")
 
 
 def shifted(model: keras.Model, bias: list[float]) -> keras.Model:
@@ -77,7 +73,7 @@ def shifted(model: keras.Model, bias: list[float]) -> keras.Model:
     return again
 
 
-@pytest.mark.parametrize("mode", ensemble.MODES)
+@pytest.mark.parametrize("mode", COMBINE)
 @pytest.mark.parametrize("second", ["regions", "whole image"])
 def test_segmenter_combines_what_each_says_of_the_image(mode: str, second: str) -> None:
     image, _ = painted(30, 44)
@@ -89,12 +85,12 @@ def test_segmenter_combines_what_each_says_of_the_image(mode: str, second: str) 
     each = {**options, "aggregate": "release"} if mode == "product" else options
     alone = [Segmenter(model, **each).scores(image) for model in (first, other)]
     scores = segmenter.scores(image)
-    np.testing.assert_allclose(scores, combine(*alone, mode), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(scores, COMBINE[mode](*alone), rtol=0, atol=1e-5)
     np.testing.assert_array_equal(segmenter.segment(image), scores.argmax(axis=-1))
     boxes = np.array([[2, 3, 14, 15]], np.float32)
     alone = [Segmenter(model, **each).scores(image, boxes) for model in (first, other)]
     np.testing.assert_allclose(
-        segmenter.scores(image, boxes), combine(*alone, mode), rtol=0, atol=1e-5
+        segmenter.scores(image, boxes), COMBINE[mode](*alone), rtol=0, atol=1e-5
     )
 
 
@@ -102,7 +98,7 @@ def test_two_whole_image_networks_need_no_proposals(monkeypatch) -> None:
     def never(*_):
         raise AssertionError("proposals were searched for")
 
-    monkeypatch.setattr("tfdeconv.segmentation.search.propose", never)
+    monkeypatch.setattr("tfdeconv.segmentation.regions.propose", never)
     image, labels = painted(30, 44)
     segmenter = Segmenter(open_network(), ensemble=open_network(), ensemble_mode="product")
     np.testing.assert_array_equal(segmenter.segment(image), labels)
@@ -113,7 +109,7 @@ def test_proposals_are_searched_for_once(monkeypatch) -> None:
 
     calls = []
     monkeypatch.setattr(
-        "tfdeconv.segmentation.search.propose", lambda image: calls.append(1) or propose(image)
+        "tfdeconv.segmentation.regions.propose", lambda image: calls.append(1) or propose(image)
     )
     segmenter = Segmenter(colour_network(), boxes=3, ensemble=colour_network(12))
     segmenter.segment(painted(30, 44)[0])
@@ -121,7 +117,7 @@ def test_proposals_are_searched_for_once(monkeypatch) -> None:
 
 
 def test_a_large_image_is_combined_on_the_canvas(monkeypatch) -> None:
-    monkeypatch.setattr("tfdeconv.segmentation.combiner.MAX_SCORES", 300)
+    monkeypatch.setattr("tfdeconv.segmentation.pipeline.MAX_SCORES", 300)
     segmenter = Segmenter(colour_network(), boxes=0, ensemble=open_network())
     image = np.broadcast_to(COLOURS[2], (40, 60, 3))
     np.testing.assert_array_equal(segmenter.segment(image), np.full((40, 60), 2))

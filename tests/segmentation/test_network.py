@@ -6,9 +6,10 @@ import pytest
 from keras import layers
 
 from tests.export.networks import lively_network, photograph, plain_network
+from tests.segmentation.networks import colour_network
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model, read_metadata
-from tfdeconv.segmentation.network import inference_network
+from tfdeconv.segmentation.network import Network, inference_network
 
 CROPS = np.stack([photograph(32, 32, seed) for seed in range(4)]).astype(np.float32)
 
@@ -107,3 +108,18 @@ def test_half_precision_is_half_as_large_and_says_so(network, tmp_path) -> None:
     assert read_metadata(folder).precision == "bfloat16"
     (data,) = (folder / "variables").glob("variables.data*")
     assert data.stat().st_size < 2.1 * network.count_params()
+
+
+def test_other_backends_compile_for_one_number_of_pictures(monkeypatch) -> None:
+    model, numbers = colour_network(), []
+    pictures = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
+    expected = model.predict_on_batch(pictures)
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    network = Network(model)
+    run = network.model.predict_on_batch
+    monkeypatch.setattr(
+        network.model, "predict_on_batch", lambda shown: numbers.append(len(shown)) or run(shown)
+    )
+    for count in (1, 2, 3):
+        np.testing.assert_allclose(network(pictures[:count], 3), expected[:count], atol=1e-6)
+    assert numbers == [3, 3, 3]

@@ -5,8 +5,7 @@ import pytest
 
 from tests.segmentation.networks import colour_network, painted
 from tfdeconv import processor
-from tfdeconv.segmentation import precision
-from tfdeconv.segmentation.precision import chosen_precision
+from tfdeconv.segmentation.network import PRECISIONS, chosen_precision
 from tfdeconv.segmentation.segmenter import Segmenter
 
 
@@ -17,7 +16,7 @@ def test_auto_asks_the_processor(multiplies, chosen, monkeypatch):
 
 
 def test_names():
-    assert [chosen_precision(name) for name in precision.PRECISIONS] == list(precision.PRECISIONS)
+    assert [chosen_precision(name) for name in PRECISIONS] == list(PRECISIONS)
     with pytest.raises(ValueError, match=r"`precision` must be one of .*auto.*precision='half'"):
         chosen_precision("half")
 

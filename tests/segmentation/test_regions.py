@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdeconv import boxes as box_functions
-from tfdeconv.segmentation.regions import add_whole_image, choose_regions, enlarge_to_square
+from tests.reference.windows import enlarge_to_square
+from tfdeconv.segmentation.regions import choose_regions
 
 
 def choose(boxes: list, height: int, width: int, limit: int = 50, input_size: int = 4) -> list:
@@ -16,22 +16,6 @@ def choose(boxes: list, height: int, width: int, limit: int = 50, input_size: in
 WHOLE = [-1, -1, 11, 11]
 
 
-def test_squares_are_those_of_training_to_the_pixel() -> None:
-    rng = np.random.default_rng(0)
-    boxes = rng.uniform(-50, 300, (2000, 4))
-    boxes[:500] = np.round(boxes[:500])
-    boxes[500:1000] = np.round(boxes[500:1000] * 2) / 2
-    boxes[:, 2:] = boxes[:, :2] + np.abs(boxes[:, 2:])
-    expected = box_functions.enlarge_to_square(boxes)
-    result = enlarge_to_square(tf.constant(boxes))
-    assert result.dtype == tf.int32
-    np.testing.assert_array_equal(result, expected)
-    narrow = boxes.astype(np.float32)
-    np.testing.assert_array_equal(
-        enlarge_to_square(tf.constant(narrow)), box_functions.enlarge_to_square(narrow)
-    )
-
-
 def test_the_whole_image_comes_first_and_boxes_keep_their_order() -> None:
     chosen = choose([[0, 0, 5, 5], [5, 5, 10, 10], [2, 2, 7, 8]], 10, 10)
     assert chosen == [WHOLE, [0, 0, 6, 6], [5, 5, 11, 11], [1, 2, 8, 9]]
@@ -39,10 +23,7 @@ def test_the_whole_image_comes_first_and_boxes_keep_their_order() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(375, 500), (7, 1), (1, 7), (1, 1), (8000, 10000)])
 def test_the_whole_image_is_one_square(height: int, width: int) -> None:
-    expected = box_functions.enlarge_to_square(np.array([[0, 0, height, width]])).tolist()
-    assert choose([], height, width) == expected
-    result = add_whole_image(tf.zeros((0, 4), tf.int32), height, width)
-    assert result.numpy().tolist() == expected
+    assert choose([], height, width) == [enlarge_to_square((0, 0, height, width))]
 
 
 def test_limit_counts_boxes_beside_the_whole_image() -> None:

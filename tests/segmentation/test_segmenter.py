@@ -121,13 +121,13 @@ def test_nothing_is_traced_again_for_another_image_or_number_of_boxes() -> None:
         segmenter.segment(image, BOXES[:count])
         segmenter.scores(image, BOXES[:count])
     assert CountsTraces.traces == [(None, 16, 16, 3)]
-    functions = {**vars(segmenter._view._cutter), **vars(segmenter._view._combiner)}
+    functions = {**vars(segmenter), **vars(segmenter.pipeline)}
     counts = {
         name: function.experimental_get_tracing_count()
         for name, function in functions.items()
         if hasattr(function, "experimental_get_tracing_count")
     }
-    assert len(counts) == 4 and set(counts.values()) <= {0, 1}, counts
+    assert len(counts) == 5 and set(counts.values()) <= {0, 1}, counts
 
 
 def test_opens_saved_models(network: keras.Model, tmp_path: Path) -> None:

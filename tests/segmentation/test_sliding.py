@@ -12,6 +12,7 @@ from tests.reference.windows import crop_image
 from tests.segmentation.networks import colour_network, noise, open_network
 from tfdeconv.models import UNet
 from tfdeconv.segmentation import sliding
+from tfdeconv.segmentation.network import Network
 from tfdeconv.segmentation.segmenter import Segmenter
 
 # Two convolutions of 3x3: what is more than two pixels away is not seen.
@@ -132,7 +133,7 @@ def test_seams_of_a_deep_network_touch_few_pixels() -> None:
 def test_an_image_within_a_window_is_seen_as_a_whole() -> None:
     model = open_network(multiple=24)
     windows, whole = Segmenter(model, window=121, flip=True), Segmenter(model, flip=True)
-    assert windows._view.window == 144
+    assert windows._windows[0][0].window == 144
     for size in ((60, 83), (100, 100), (5, 90)):
         image = noise(*size)
         np.testing.assert_allclose(windows.scores(image), whole.scores(image), rtol=0, atol=1e-5)
@@ -159,6 +160,6 @@ def test_images_of_other_scales_are_computed_from_the_rows_they_need() -> None:
 
 
 def test_a_batch_holds_few_windows_that_are_larger_than_the_input() -> None:
-    for window, batch_size in ((None, 16), (12, 16), (256, 16), (512, 4), (1024, 1), (2000, 1)):
-        view = sliding.SlidingWindows(colour_network(20), window, 0.25, 16, False, (1.0,))
+    for window, batch_size in (("auto", 16), (12, 16), (256, 16), (512, 4), (1024, 1), (2000, 1)):
+        view = sliding.SlidingWindows(Network(colour_network(20)), window, 0.25, 16)
         assert view.batch_size == batch_size, window

@@ -82,7 +82,7 @@ def test_one_trace_for_all_sizes() -> None:
     for size in ((9, 9), (20, 31), (600, 20)):
         segmenter.segment(np.broadcast_to(COLOURS[1], (*size, 3)))
     assert CountsTraces.traces == [(None, None, None, 3)]
-    assert segmenter._view._show.experimental_get_tracing_count() == 1
+    assert segmenter.pipeline.pictures.experimental_get_tracing_count() == 1
 
 
 def test_a_network_that_cannot_take_the_size_is_told() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.reference import sliding as reference
-from tfdeconv.segmentation.window_grid import axis_of
+from tfdeconv.segmentation.sliding import axis_of
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.1, 0.25, 0.5, 0.75, 0.9])

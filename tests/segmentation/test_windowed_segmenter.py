@@ -8,8 +8,8 @@ from tests.helpers import run_python
 from tests.segmentation.networks import CountsTraces, colour_network, noise, open_network, painted
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
-from tfdeconv.segmentation import refine
-from tfdeconv.segmentation.ensemble import combine
+from tfdeconv.segmentation.averaging import mean_probabilities
+from tfdeconv.segmentation.pipeline import refine
 from tfdeconv.segmentation.segmenter import Segmenter
 
 
@@ -46,7 +46,7 @@ def test_windows_are_those_of_both_networks(second: str) -> None:
     options = {"window": 16, "overlap": 0.4, "flip": True}
     both = Segmenter(colour_network(), ensemble=other, **options)
     alone = [Segmenter(model, **options).scores(image) for model in (colour_network(), other)]
-    np.testing.assert_allclose(both.scores(image), combine(*alone), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(both.scores(image), mean_probabilities(*alone), rtol=0, atol=1e-5)
 
 
 @pytest.mark.large
@@ -54,9 +54,9 @@ def test_the_crf_refines_what_windows_say(monkeypatch: pytest.MonkeyPatch) -> No
     image, labels = painted(40, 60)
     crf = DenseCRF(gaussian=(3, 3), bilateral=(20, 10, 5), iterations=2)
     segmenter = Segmenter(colour_network(), window=20, crf=crf)
-    expected = refine.refine(crf, segmenter.scores(image), image).scores
+    expected = refine(crf, segmenter.scores(image), image)
     np.testing.assert_array_equal(segmenter.segment(image), np.argmax(expected, axis=-1))
-    monkeypatch.setattr("tfdeconv.segmentation.combiner.MAX_SCORES", 3 * 800)
+    monkeypatch.setattr("tfdeconv.segmentation.pipeline.MAX_SCORES", 3 * 800)
     found = segmenter.segment(image)
     assert found.shape == labels.shape and np.mean(found == labels) > 0.9
 

@@ -135,7 +135,7 @@ def open_segmenter(
     from tfdeconv import boxes
     from tfdeconv.crf import DenseCRF
     from tfdeconv.errors import UserError
-    from tfdeconv.segmentation.search import PROPOSALS
+    from tfdeconv.segmentation.regions import PROPOSALS
     from tfdeconv.segmentation.segmenter import Segmenter
 
     chosen = {name: getattr(args, name) for name in _CHOICES if hasattr(args, name)}

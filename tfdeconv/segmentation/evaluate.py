@@ -18,7 +18,7 @@ from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.labels import encode_png
 from tfdeconv.progress import track
-from tfdeconv.segmentation.picture import Picture
+from tfdeconv.segmentation.prefetch import prefetch
 from tfdeconv.segmentation.segmenter import Segmenter
 
 
@@ -127,16 +127,18 @@ def evaluate(
     folder = None if out is None else files.ensure_writable_folder(out)
     confusion = np.zeros((len(names), len(names)), np.int64)
 
-    def read(image_id: str) -> Picture:
+    def read(image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         # First the truth: a mistake in it shows before the network has run.
         truth = maps.read_labels(split, image_id, maps.read_header(split, image_id))
         image = images.read_image(split.image_path(image_id))
-        return segmenter.picture(image, proposals[image_id].boxes if proposals else None, truth)
+        boxes = proposals[image_id].boxes if proposals else segmenter.find_boxes(image)
+        return truth, image, boxes
 
-    segmented = segmenter.segment_ahead(read, split.ids)
-    for image_id, result in track(segmented, f"Evaluating {split.name}", len(split.ids)):
-        picture, labels = result()
-        confusion += metrics.confusion_matrix(picture.beside, labels, len(names))
+    ready = prefetch(read, split.ids)
+    for image_id, result in track(ready, f"Evaluating {split.name}", len(split.ids)):
+        truth, image, boxes = result()
+        labels = segmenter.segment(image, boxes)
+        confusion += metrics.confusion_matrix(truth, labels, len(names))
         if folder is not None:
             files.write_bytes(folder / f"{image_id}.png", encode_png(labels))
     return Evaluation(confusion, names, len(split.ids))

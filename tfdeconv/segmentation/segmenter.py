@@ -1,8 +1,9 @@
 """One image -> one label map: how networks see it, their scores, the CRF, labels."""
 
-import functools
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -10,20 +11,27 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.crf import DenseCRF
+from tfdeconv.errors import UserError
 from tfdeconv.models import class_names, load_for_inference
-from tfdeconv.segmentation import checks
-from tfdeconv.segmentation import ensemble as ensembles
-from tfdeconv.segmentation.aggregate import MODES
-from tfdeconv.segmentation.network import inference_network
-from tfdeconv.segmentation.picture import Picture
-from tfdeconv.segmentation.refine import refine_map
-from tfdeconv.segmentation.score_map import ScoreMap, collected, label_pixels, resized
-from tfdeconv.segmentation.search import PROPOSALS, find_boxes
-from tfdeconv.segmentation.several import SegmentsSeveral
-from tfdeconv.segmentation.views import regions_of, score_maps, view_of
+from tfdeconv.progress import track
+from tfdeconv.segmentation import averaging, sliding
+from tfdeconv.segmentation.aggregate import MODES, Canvas
+from tfdeconv.segmentation.network import Network
+from tfdeconv.segmentation.pipeline import (
+    Pipeline,
+    canvas_size,
+    refine,
+    rows_in_strip,
+    rows_of,
+    traced_labels,
+)
+from tfdeconv.segmentation.prefetch import prefetch
+from tfdeconv.segmentation.regions import PROPOSALS, ProposedRegions, find_boxes
+from tfdeconv.segmentation.sliding import SlidingWindows
+from tfdeconv.segmentation.whole_image import WholeImage, size_rule
 
 
-class Segmenter(SegmentsSeveral):
+class Segmenter:
     """Segments images of any size, with one network or two.
 
     A network for squares of one size sees the whole image and the squares about the best object
@@ -43,27 +51,28 @@ class Segmenter(SegmentsSeveral):
             with 2 to 255 classes, or where one is saved.
         boxes: the most proposals to use beside the whole image; 0 for the whole image alone.
         aggregate: `"max"`, `"mean"` or `"release"` (`tfdeconv.segmentation.aggregate`).
-        proposals: `"edges"` or `"grid"`, where boxes come from (`tfdeconv.segmentation.search`).
+        proposals: `"edges"` or `"grid"`, where boxes come from (`tfdeconv.segmentation.regions`).
         batch_size: the most regions that go through the network at a time.
         ensemble: None or a second model for the same classes, of either kind, or where it is saved.
         ensemble_mode: how the two become one: `"mean"` of their probabilities, as the paper has it,
-            or `"product"` of their scores, as its release does (`tfdeconv.segmentation.ensemble`),
+            or `"product"` of their scores, as its release does (`tfdeconv.segmentation.averaging`),
             for which they are aggregated as by `"release"`.
         crf: refines the labels of `segment` to the edges of the image; where it has more than 2**22
             pixels (2365x1774), it does so on a smaller one.
         precision: what the networks compute in, `"float32"`, `"bfloat16"`, `"float16"` or
-            `"auto"` (`tfdeconv.segmentation.precision`); None for what they compute in already.
+            `"auto"` (`tfdeconv.segmentation.network`); None for what they compute in already.
         window: None, or the side in pixels of windows to see the image in; `"auto"` for the
             network's input, or 512 where it takes any size.
         overlap: the share of a window's side that the next one covers, too, in [0, 0.9].
         flip: whether the networks see the mirror image of every region, image or window, too; the
-            mean of both probabilities is taken (`tfdeconv.segmentation.augmented`).
-        scales: what the size at which an image is shown is multiplied by, one view each, from 0.1
+            mean of both probabilities is taken.
+        scales: what the size at which an image is seen is multiplied by, one view each, from 0.1
             to 4; the mean of all is taken. Not for proposals, which show every object at one size.
 
     Attributes:
         model: The network as it is run, folded (`tfdeconv.weights.fold_batch_norm`) and in the
             precision chosen. After further training of `model`, make another segmenter.
+        network: `model` as what runs it (`tfdeconv.segmentation.network`).
 
     Raises:
         UserError: when a model is no such network, the two have different classes, or `window`,
@@ -98,30 +107,43 @@ class Segmenter(SegmentsSeveral):
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
     ) -> None:
-        checks.require_counts(boxes, batch_size)
-        checks.require_choice("aggregate", aggregate, MODES)
-        checks.require_choice("proposals", proposals, PROPOSALS)
-        checks.require_choice("ensemble_mode", ensemble_mode, ensembles.MODES)
-        seeing: dict[str, Any] = {"window": window, "overlap": overlap, "flip": flip}
-        seeing["scales"] = checks.as_scales(scales)
-        checks.require_window(window, overlap)
-        model = model if isinstance(model, keras.Model) else load_for_inference(model)
-        self.input_size, self.num_classes = checks.sizes(model)
-        self.model = inference_network(model, precision)
+        _require_counts(boxes, batch_size)
+        _require_choice("aggregate", aggregate, MODES)
+        _require_choice("proposals", proposals, PROPOSALS)
+        _require_choice("ensemble_mode", ensemble_mode, tuple(averaging.ENSEMBLE_MODES))
+        sliding.require_window(window, overlap)
+        scales = averaging.as_scales(scales)
         if ensemble is not None and ensemble_mode == "product":
             aggregate = "release"
-        self.boxes, self.aggregate, self.proposals = boxes, aggregate, proposals
-        self.ensemble_mode, self.crf = ensemble_mode, crf
-        self._view = view_of(self.model, boxes, aggregate, batch_size, **seeing)
-        self.batch_size = self._view.batch_size
-        self.ensemble: Segmenter | None = None
-        if ensemble is not None:
-            self.ensemble = Segmenter(
-                ensemble, boxes, aggregate, proposals, batch_size, precision=precision, **seeing
+        if aggregate == "release" and (window is not None or flip or scales != (1.0,)):
+            raise UserError(
+                "`window`, `flip` and `scales` average probabilities, and must not come with raw "
+                'scores. Received: aggregate="release" or ensemble_mode="product". Choose "max" '
+                'and "mean", or leave them out.'
             )
-            ensembles.require_same_classes(self.model, self.ensemble.model)
-        self._views = [one._view for one in (self, self.ensemble) if one is not None]
-        self.images_in_batch = max(view.images_in_batch for view in self._views)
+        given = [model] if ensemble is None else [model, ensemble]
+        networks = [Network(_opened(one), precision, flip) for one in given]
+        if ensemble is not None:
+            averaging.require_same_classes(networks[0].model, networks[1].model)
+        self.network, self.model = networks[0], networks[0].model
+        self.input_size, self.num_classes = networks[0].input_size, networks[0].num_classes
+        self.boxes, self.aggregate, self.proposals, self.crf = boxes, aggregate, proposals, crf
+        self._names = next(filter(None, (class_names(one.model) for one in networks)), None)
+        self._join = averaging.ENSEMBLE_MODES[ensemble_mode]
+        # Of every network its views, one a scale; one of both lists is empty.
+        self._pipelines: list[list[Pipeline]] = []
+        self._windows: list[list[SlidingWindows]] = []
+        for one in networks:
+            if window is None:
+                self._pipelines.append(_pipelines(one, boxes, batch_size, aggregate, scales))
+            else:
+                self._windows.append(
+                    [SlidingWindows(one, window, overlap, batch_size, scale) for scale in scales]
+                )
+        self.batch_size = (self._windows or self._pipelines)[0][0].batch_size  # type: ignore[index]
+        of_squares = any(one.input_size is not None for one in networks)
+        self._needs_boxes = window is None and boxes > 0 and of_squares
+        self._label = traced_labels(self.num_classes)
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str], **options: Any) -> "Segmenter":
@@ -129,10 +151,23 @@ class Segmenter(SegmentsSeveral):
         return cls(preset, **options)
 
     @property
+    def pipeline(self) -> Pipeline:
+        """The steps of the first network, at the first scale, for whoever wants to watch them.
+
+        Raises:
+            ValueError: when the network sees windows.
+        """
+        if self._windows:
+            raise ValueError(
+                "`pipeline` is there only without windows. Received: a segmenter with `window`. "
+                "Ask for `scores`."
+            )
+        return self._pipelines[0][0]
+
+    @property
     def class_names(self) -> tuple[str, ...] | None:
         """The names that came with the model, or with the second one; None without any."""
-        found = class_names(self.model)
-        return self.ensemble.class_names if found is None and self.ensemble else found
+        return self._names
 
     def segment(
         self, image: np.ndarray, boxes: np.ndarray | None = None, description: str | None = None
@@ -143,7 +178,8 @@ class Segmenter(SegmentsSeveral):
             image: `(height, width, 3)` uint8 RGB.
             boxes: `(n, 4)` proposals, best first, to use in place of those that the segmenter would
                 find; n may be 0.
-            description: of a progress bar over the rows of the image; None for none.
+            description: of a progress bar over the rows of the image, where windows slide over it;
+                None for none.
 
         Returns:
             `(height, width)` uint8 labels; of equal scores the first class wins.
@@ -152,8 +188,45 @@ class Segmenter(SegmentsSeveral):
             ValueError: when an argument is of another kind.
             UserError: when the network's scores are NaN.
         """
-        (label,) = self.label_maps([self.picture(image, boxes)])
-        return label(description)
+        return self._labels(image, self._checked(image, boxes), description)
+
+    def segment_all(
+        self, images: Iterable[np.ndarray], boxes: Iterable[np.ndarray | None] | None = None
+    ) -> Iterator[np.ndarray]:
+        """Labels every pixel of many images; finds the boxes of the next one in the meantime.
+
+        Images are taken as they are needed, one before its turn.
+
+        Args:
+            images: `(height, width, 3)` uint8 RGB each, of any sizes. None may change before its
+                labels are there: one array must not be filled again and again.
+            boxes: `(n, 4)` proposals, best first, for every image, or None in the place of one for
+                which they are to be found; None to find all.
+
+        Yields:
+            `(height, width)` uint8 labels, in the order of the images.
+
+        Raises:
+            UserError: when the network's scores of an image are NaN.
+            ValueError: when an image or boxes are of another kind, or their numbers differ. These,
+                and what `images` itself raises, come after the labels of all images before.
+
+        Example:
+
+        >>> from tfdeconv import Segmenter
+        >>> from tfdeconv.models import DeconvNet
+        >>> segmenter = Segmenter(DeconvNet(2, (32, 32, 3), width=1 / 32), boxes=0)
+        >>> images = (np.zeros((40, width, 3), np.uint8) for width in (70, 30))
+        >>> [labels.shape for labels in segmenter.segment_all(images)]
+        [(40, 70), (40, 30)]
+        """
+        given = (
+            zip(images, itertools.repeat(None))
+            if boxes is None
+            else zip(images, boxes, strict=True)
+        )
+        for (image, _), found in prefetch(lambda pair: self._checked(*pair), given):
+            yield self._labels(image, found())
 
     def scores(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the combined scores, before the CRF; arguments and errors as `segment`.
@@ -162,39 +235,159 @@ class Segmenter(SegmentsSeveral):
             `(height, width, classes)` float32 scores before softmax, 4 bytes each, however many:
             logarithms of probabilities, which are such scores, too, unless as in the release.
         """
-        (see,) = self._see([self.picture(image, boxes)])
-        return collected(resized(see(), *image.shape[:2]))
+        boxes = self._checked(image, boxes)
+        height, width = image.shape[:2]
+        if self._windows:
+            return _collected(self._strips(image), height, width, self.num_classes)
+        combined, step = self._combined(image, boxes), rows_in_strip(width, self.num_classes)
+        strips = (
+            rows_of(combined, top, min(top + step, height), height, width)
+            for top in range(0, height, step)
+        )
+        return _collected(strips, height, width, self.num_classes)
 
     def regions(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the `(m, 4)` int32 regions that the network sees; arguments as `segment`."""
-        found = self.picture(image, boxes).boxes
-        return self._view.regions(image.shape[0], image.shape[1], found)
+        boxes = self._checked(image, boxes)
+        height, width = image.shape[:2]
+        if self._windows:
+            return np.concatenate([view.regions(height, width) for view in self._windows[0]])
+        if self.input_size is None:
+            return np.array([[0, 0, height, width]], np.int32)
+        return self.pipeline.regions(boxes, height, width).numpy()
 
     def find_boxes(self, image: np.ndarray) -> np.ndarray:
         """Returns the `(n, 4)` boxes that `segment` finds; none where no network needs any."""
-        checks.require_image(image)
-        if not any(view.needs_boxes for view in self._views):
+        if not self._needs_boxes:
             return np.zeros((0, 4), np.float32)
         return find_boxes(image, self.proposals)
 
-    def region_scores(self, image: tf.Tensor, regions: np.ndarray) -> np.ndarray:
-        """Returns what the network says of one batch of regions: see `ProposedRegions`."""
-        return regions_of(self._view).region_scores(image, regions)
+    def _checked(self, image: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
+        shape, dtype = np.shape(image), getattr(image, "dtype", None)
+        if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
+            raise ValueError(
+                "`image` must be a non-empty (height, width, 3) uint8 RGB array. Received: "
+                f"shape={shape}, dtype={dtype}. `tfdeconv.images.read_image` gives one for any "
+                "file."
+            )
+        return _as_boxes(self.find_boxes(image) if boxes is None else boxes)
 
-    def label_maps(self, pictures: Sequence[Picture]) -> list[Callable[..., np.ndarray]]:
-        """Runs the networks over several images together: see `SegmentsSeveral`."""
+    def _labels(
+        self, image: np.ndarray, boxes: np.ndarray, description: str | None = None
+    ) -> np.ndarray:
+        height, width = image.shape[:2]
+        if self._windows and self.crf is None:
+            return _label_rows(self._strips(image), height, width, description)
+        scores = self._combined(image, boxes)
+        if self.crf is not None:
+            scores = refine(self.crf, scores, tf.convert_to_tensor(image))
+        return self._label(scores, height, width)[0].numpy()
 
-        def label(
-            image: np.ndarray, see: Callable[[], ScoreMap], description: str | None = None
-        ) -> np.ndarray:
-            scores = see()
-            if self.crf is not None:
-                scores = refine_map(self.crf, scores, image, self.num_classes)
-            return label_pixels(resized(scores, *image.shape[:2]), description)
+    def _combined(self, image: np.ndarray, boxes: np.ndarray) -> tf.Tensor:
+        """Returns the scores of all networks and scales on the canvas."""
+        if self._windows:
+            height, width = image.shape[:2]
+            rows, columns = canvas_size(height, width, self.num_classes).numpy().tolist()
+            strips = sliding.resized(self._strips(image), (height, width), (rows, columns))
+            return tf.convert_to_tensor(_collected(strips, rows, columns, self.num_classes))
+        of_networks = [
+            averaging.combined(
+                averaging.mean_probabilities,
+                [combined_scores(one, image, boxes) for one in pipelines],
+            )
+            for pipelines in self._pipelines
+        ]
+        return averaging.combined(self._join, of_networks)
 
-        seen = zip(pictures, self._see(pictures), strict=True)
-        return [functools.partial(label, one.image, see) for one, see in seen]
+    def _strips(self, image: np.ndarray) -> Iterator[np.ndarray]:
+        """Yields the scores of all networks and scales, seen in windows."""
+        of_networks = [
+            sliding.combined(averaging.mean_probabilities, [view.strips(image) for view in windows])
+            for windows in self._windows
+        ]
+        return sliding.combined(self._join, of_networks)
 
-    def _see(self, pictures: Sequence[Picture]) -> list[Callable[[], ScoreMap]]:
-        combine = functools.partial(ensembles.combine, mode=self.ensemble_mode)
-        return score_maps(self._views, pictures, combine)
+
+def _pipelines(
+    network: Network, boxes: int, batch_size: int, aggregate: str, scales: tuple[float, ...]
+) -> list[Pipeline]:
+    """Returns the steps of a network, one a scale."""
+    if network.input_size is None:
+        rule = size_rule(network.model)
+        return [Pipeline(network, WholeImage(rule, scale), aggregate) for scale in scales]
+    if scales != (1.0,):
+        raise UserError(
+            "`scales` must be (1.0,) for a network that sees proposals: these show it every object "
+            f"at the size of its input, whatever the image's. Received: scales={scales}. "
+            "Give a `window`, too, or leave them out."
+        )
+    return [Pipeline(network, ProposedRegions(network.input_size, boxes, batch_size), aggregate)]
+
+
+def combined_scores(pipeline: Pipeline, image: np.ndarray, boxes: np.ndarray) -> tf.Tensor:
+    """Returns what a network says of an image: `(canvas rows, canvas columns, classes)`.
+
+    The scores of a batch are computed while those of the batch before are combined; no more than
+    these two are held.
+    """
+    height, width = image.shape[:2]
+    regions = pipeline.regions(boxes, height, width).numpy()
+    # Once, not once a batch: a large image is copied.
+    pixels = tf.convert_to_tensor(image)
+    canvas = pipeline.start(height, width)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="combine") as pool:
+        combining: Future[Canvas] | None = None
+        for first in range(0, len(regions), pipeline.batch_size):
+            batch = regions[first : first + pipeline.batch_size]
+            scores = pipeline.region_scores(pixels, batch)
+            if combining is not None:
+                canvas = combining.result()
+            combining = pool.submit(pipeline.add, canvas, scores, batch, height, width)
+        return pipeline.finish(canvas if combining is None else combining.result())
+
+
+def _label_rows(
+    strips: Iterator[np.ndarray], height: int, width: int, description: str | None
+) -> np.ndarray:
+    labels = np.empty((height, width), np.uint8)
+    rows = (row for strip in strips for row in tf.argmax(strip, axis=-1).numpy())
+    for index, row in enumerate(rows if description is None else track(rows, description, height)):
+        labels[index] = row
+    return labels
+
+
+def _collected(
+    strips: Iterable[tf.Tensor | np.ndarray], height: int, width: int, num_classes: int
+) -> np.ndarray:
+    scores, done = np.empty((height, width, num_classes), np.float32), 0
+    for strip in strips:
+        scores[done : done + len(strip)] = strip
+        done += len(strip)
+    return scores
+
+
+def _opened(model: keras.Model | str | os.PathLike[str]) -> keras.Model:
+    return model if isinstance(model, keras.Model) else load_for_inference(model)
+
+
+def _as_boxes(boxes: np.ndarray) -> np.ndarray:
+    boxes = np.asarray(boxes, np.float32)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.all(np.abs(boxes) < 2**29):
+        raise ValueError(
+            "`boxes` must be an (n, 4) array of finite top, left, bottom, right in pixels. "
+            f"Received: shape={boxes.shape}, {boxes}"
+        )
+    return boxes
+
+
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+
+
+def _require_counts(boxes: int, batch_size: int) -> None:
+    if boxes < 0 or batch_size < 1:
+        raise ValueError(
+            "`boxes` must be at least 0 and `batch_size` at least 1. "
+            f"Received: boxes={boxes}, batch_size={batch_size}"
+        )

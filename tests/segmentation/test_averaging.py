@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.segmentation.networks import colour_network, noise, open_network, painted
 from tfdeconv.errors import UserError
-from tfdeconv.segmentation.augmented import mean_probabilities, with_mirror_image
+from tfdeconv.segmentation.averaging import mean_probabilities
+from tfdeconv.segmentation.network import Network
 from tfdeconv.segmentation.segmenter import Segmenter
 
 BOXES = np.array([[2, 3, 14, 15], [-4, 8, 9, 25]], np.float32)
@@ -47,21 +49,21 @@ def test_no_probability_becomes_zero() -> None:
 
 
 def test_the_mirror_image_is_mirrored_back() -> None:
-    pictures = np.arange(24, dtype=np.float32).reshape(2, 2, 3, 2)
-    seen = []
-    run = with_mirror_image(lambda shown: seen.append(shown) or shown)
-    np.testing.assert_allclose(np.exp(run(pictures)), softmax(pictures), rtol=1e-5)
-    assert [shown[0, 0, :, 0].tolist() for shown in seen] == [[4, 2, 0], [0, 2, 4]]
+    pictures = np.arange(36, dtype=np.float32).reshape(2, 2, 3, 3)
+    seen, network = [], Network(colour_network(), flip=True)
+    network.graph = lambda shown: seen.append(shown) or tf.convert_to_tensor(shown)
+    np.testing.assert_allclose(np.exp(network(pictures)), softmax(pictures), rtol=1e-5)
+    assert [shown[0, 0, :, 0].tolist() for shown in seen] == [[0, 3, 6], [6, 3, 0]]
 
 
 def test_regions_are_seen_in_both_ways() -> None:
     network, image = lopsided(16), noise(21, 30)
     plain, flipped = (Segmenter(network, boxes=2, flip=flip) for flip in (False, True))
     regions = plain.regions(image, BOXES)
-    crops = plain._view._cutter.crops(image, regions)
+    crops = plain.pipeline.pictures(image, regions).numpy()
     there, back = (network.predict(one, verbose=0) for one in (crops, crops[:, :, ::-1]))
     expected = (softmax(there) + softmax(back[:, :, ::-1])) / 2
-    found = flipped.region_scores(image, regions)
+    found = flipped.pipeline.region_scores(image, regions)
     np.testing.assert_allclose(np.exp(found), expected, rtol=0, atol=1e-5)
     assert np.abs(expected - softmax(there)).max() > 0.05
     # The labels of a mirror image are the mirror image of the labels; those of one view are not.
@@ -92,8 +94,8 @@ def test_whole_images_are_seen_in_both_ways_and_at_all_scales() -> None:
 
 def test_a_scale_is_the_size_at_which_an_image_is_shown() -> None:
     sizes, segmenter = [], Segmenter(open_network(), scales=(0.5, 1.0, 1.25))
-    run = segmenter._view.run
-    segmenter._view.run = lambda shown: sizes.append(shown.shape[1:3]) or run(shown)
+    graph = segmenter.network.graph
+    segmenter.network.graph = lambda shown: sizes.append(tuple(shown.shape[1:3])) or graph(shown)
     image, labels = painted(1000, 600)
     assert np.mean(segmenter.segment(image) == labels) > 0.99
     # Of an image shrunk to 500 pixels.

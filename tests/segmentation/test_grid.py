@@ -2,15 +2,9 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from tfdeconv.export.grid import multi_scale_grid
 from tfdeconv.proposals import multi_scale_grid as expected
-
-
-@pytest.fixture(scope="module")
-def grid():
-    return tf.function(multi_scale_grid, input_signature=[tf.TensorSpec((), tf.int32)] * 2)
+from tfdeconv.segmentation.regions import multi_scale_grid
 
 
 def drawn_sizes(limit: int) -> list[tuple[int, int]]:
@@ -28,8 +22,8 @@ SIZES = {
 
 
 @pytest.mark.parametrize("kind", SIZES)
-def test_every_box_is_the_same(grid, kind: str) -> None:
+def test_every_box_is_the_same(kind: str) -> None:
     for height, width in SIZES[kind]:
-        boxes = grid(height, width).numpy()
+        boxes = multi_scale_grid(height, width).numpy()
         np.testing.assert_array_equal(boxes, expected(height, width), f"{height}x{width}")
         assert boxes.dtype == np.float32
