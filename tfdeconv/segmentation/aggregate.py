@@ -46,7 +46,7 @@ def aggregate(
     Args:
         scores: `(n, rows, columns, classes)` scores before softmax; n may be 0.
         regions: `(n, 4)` int32 or float32 boxes in the image. A pixel belongs to a region when its
-            centre does; a region without area or wholly outside is passed over.
+            centre does; a region without area or wholly outside is ignored.
         height: rows of the image, a number or a scalar tensor.
         width: columns of the image.
         mode: `"max"` keeps the largest logarithm (Equation 1, the paper's choice). `"mean"`

@@ -40,8 +40,8 @@ def mean_probabilities(*scores: tf.Tensor) -> tf.Tensor:
     Example:
 
     >>> scores = np.log([[0.5, 0.5]]), np.log([[0.9, 0.1]])
-    >>> np.exp(mean_probabilities(*scores)).round(3).tolist()
-    [[0.7, 0.3]]
+    >>> [round(float(probability), 3) for probability in np.exp(mean_probabilities(*scores))[0]]
+    [0.7, 0.3]
 
     Reference:
         Noh, Hong, Han: Learning Deconvolution Network for Semantic Segmentation, ICCV 2015,

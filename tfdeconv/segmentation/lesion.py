@@ -74,8 +74,8 @@ def lesions(
 ) -> tuple[list[Lesion], tuple[str, ...]]:
     """Measures a network without each of its residual blocks, and without several at random.
 
-    Every image is read once and shown to the network with all sets of blocks deleted in turn; it is
-    otherwise measured as `tfdeconv.segmentation.evaluate` does.
+    Every image is read once and goes through the network with all sets of blocks deleted in turn;
+    it is otherwise measured as `tfdeconv.segmentation.evaluate` does.
 
     Args:
         model: A network with residual blocks that sees whole images, such as PSPNet or FRRN.

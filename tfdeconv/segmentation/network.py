@@ -93,6 +93,9 @@ class Network:
         if self.flip:
             mirrored = self._run(pictures[:, :, ::-1], fill_to)
             scores = mean_probabilities(scores, mirrored[:, :, ::-1])
+        # They are combined there: from a GPU they travel once.
+        with tf.device("CPU:0"):
+            scores = tf.identity(scores)
         values = np.asarray(scores)
         if not (values.max() < np.inf and values.min() > -np.inf):
             raise UserError(

@@ -13,7 +13,7 @@ from tfdeconv.proposals import propose
 
 PROPOSALS = ("edges", "grid")
 
-# The release passes over regions below 112 pixels: half the network's input, about a quarter of a
+# The release skips regions below 112 pixels: half the network's input, about a quarter of a
 # photograph of PASCAL VOC. Smaller ones show the network nothing but blur and use up the limit:
 # with the truth for a network, 50 boxes reach 0.988 IoU on images of cell nuclei, 0.975 without.
 _LEAST_OF_INPUT = 1 / 2
@@ -28,7 +28,7 @@ class ProposedRegions:
 
     Args:
         input_size: side of the network's input in pixels.
-        boxes: the most proposals to use beside the whole image.
+        boxes: the most proposals to use besides the whole image.
         batch_size: the most regions of a batch.
 
     Attributes:
@@ -81,7 +81,7 @@ def choose_regions(
 ) -> tf.Tensor:
     """Chooses the regions of an image: the whole image, then the best of the boxes.
 
-    Passed over, without counting: boxes without area, boxes whose region does not touch the image,
+    Left out, without counting: boxes without area, boxes whose region does not touch the image,
     boxes whose region was there already, and small regions, namely below half the network's input
     and below a quarter of the longer side of the image.
 
@@ -89,7 +89,7 @@ def choose_regions(
         boxes: `(n, 4)` float32 boxes, best first; n may be 0.
         height: rows of the image, a number or a scalar tensor.
         width: columns of the image.
-        limit: the most boxes to use beside the whole image; 0 for the whole image alone.
+        limit: the most boxes to use besides the whole image; 0 for the whole image alone.
         input_size: side of the network's input in pixels.
 
     Returns:

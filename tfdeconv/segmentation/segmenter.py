@@ -49,7 +49,7 @@ class Segmenter:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
             `(batch, None, None, 3)`, to scores before softmax, `(batch, rows, columns, classes)`
             with 2 to 255 classes, or where one is saved.
-        boxes: the most proposals to use beside the whole image; 0 for the whole image alone.
+        boxes: the most proposals to use besides the whole image; 0 for the whole image alone.
         aggregate: `"max"`, `"mean"` or `"release"` (`tfdeconv.segmentation.aggregate`).
         proposals: `"edges"` or `"grid"`, where boxes come from (`tfdeconv.segmentation.regions`).
         batch_size: the most regions that go through the network at a time.

@@ -45,12 +45,12 @@ class SlidingWindows:
     (`tfdeconv.layers.RequireSize`) of the image with the rows and columns that `WholeImage`, too,
     adds below and to the right. All windows then stand on multiples of it, and wherever they show
     as much of its surroundings as the network looks at, a pixel has the scores that it has in the
-    whole image. An image smaller than the window is shown as a whole, to a network of a fixed size
+    whole image. An image smaller than the window is seen as a whole, by a network of a fixed size
     with black for the rest of the window.
 
     Args:
         network: the network, for squares of one size or for pictures of any.
-        window: side of the windows in pixels of the image as it is shown; `"auto"` for the
+        window: side of the windows in pixels of the image as it is seen; `"auto"` for the
             network's input, or 512 where it takes any size. Where the two differ, windows are
             resized to the input; a network for multiples of a number gets the next larger multiple.
         overlap: the share of a window's side that the next one covers, too, in [0, 0.9].
