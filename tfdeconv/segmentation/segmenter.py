@@ -140,7 +140,8 @@ class Segmenter:
                 self._windows.append(
                     [SlidingWindows(one, window, overlap, batch_size, scale) for scale in scales]
                 )
-        self.batch_size = (self._windows or self._pipelines)[0][0].batch_size  # type: ignore[index]
+        first = self._windows[0][0] if self._windows else self._pipelines[0][0]
+        self.batch_size = first.batch_size
         of_squares = any(one.input_size is not None for one in networks)
         self._needs_boxes = window is None and boxes > 0 and of_squares
         self._label = traced_labels(self.num_classes)
