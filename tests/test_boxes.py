@@ -32,36 +32,6 @@ def test_iou_of_nothing_is_empty():
     assert boxes.iou(np.zeros((0, 4)), np.ones((3, 4))).shape == (0, 3)
 
 
-@pytest.mark.parametrize(
-    ("box", "square"),
-    [
-        ([10, 10, 20, 15], [9, 7, 21, 19]),  # 12 wide about the centre (15, 12.5)
-        ([0, 0, 1, 1], [0, 0, 1, 1]),  # 1.2 rounds to the pixel itself
-        ([5, 5, 5, 5], [5, 5, 6, 6]),  # no area: one pixel
-        ([0, 0, 100, 10], [-10, -55, 110, 65]),  # leaves the image
-    ],
-)
-def test_squares(box, square):
-    assert boxes.enlarge_to_square(np.array([box])).tolist() == [square]
-
-
-def test_squares_keep_the_centre_to_half_a_pixel():
-    given = np.random.default_rng(1).uniform(-50, 300, (200, 4)).astype(np.float32)
-    given = np.concatenate([np.minimum(given[:, :2], given[:, 2:]), given.max(1, keepdims=True)], 1)
-    given = np.concatenate([given, given[:, 2:] + 1], 1)[:, :4]
-    squares = boxes.enlarge_to_square(given)
-    assert squares.dtype == np.int32
-    assert (squares[:, 2] - squares[:, 0] == squares[:, 3] - squares[:, 1]).all()
-    centres = (squares[:, :2] + squares[:, 2:]) / 2 - (given[:, :2] + given[:, 2:]) / 2
-    assert np.abs(centres).max() <= 0.5
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, 2.0**40])
-def test_squares_refuse_what_is_no_pixel(bad):
-    with pytest.raises(ValueError, match="finite and below"):
-        boxes.enlarge_to_square(np.array([[0, 0, bad, 5]]))
-
-
 def test_clip():
     given = np.array([[-3, 2, 9, 4], [7, 7, 9, 9]])
     assert boxes.clip(given, 5, 6).tolist() == [[0, 2, 5, 4], [5, 6, 5, 6]]

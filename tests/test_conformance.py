@@ -31,7 +31,7 @@ from tfdeconv.export import export_saved_model
 from tfdeconv.export.fresh_process import run_all_in_fresh_process
 from tfdeconv.export.samples import sample_photograph
 from tfdeconv.images import decode_labels, encode_png
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
 
 # What takes images of every size is served whole images.
 WHOLE_IMAGE_NETWORKS = sorted(set(NETWORKS) - {"deconvnet"})

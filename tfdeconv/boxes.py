@@ -79,38 +79,6 @@ def clip(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.clip(boxes, 0, np.array([height, width, height, width], boxes.dtype))
 
 
-def enlarge_to_square(boxes: np.ndarray, factor: float = 1.2) -> np.ndarray:
-    """Returns the squares about boxes that the network is shown: windows and regions.
-
-    The paper extends boxes by 1.2 to include context (section 4.2); the lists of the release hold
-    squares of 1.2 times the longer side about the centre of the box, leaving the image where they
-    must.
-
-    Args:
-        boxes: `(n, 4)` boxes in any numeric dtype.
-        factor: side of the square over the longer side of the box.
-
-    Returns:
-        `(n, 4)` int32 squares, at least one pixel wide. The centre moves by half a pixel at most.
-
-    Raises:
-        ValueError: when a coordinate is not finite or does not fit 30 bits.
-
-    Example:
-
-    >>> enlarge_to_square(np.array([[10, 10, 20, 15]])).tolist()
-    [[9, 7, 21, 19]]
-    """
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    if not np.all(np.abs(boxes) < 2**29):
-        raise ValueError(f"`boxes` must be finite and below 2**29 pixels. Received: {boxes}")
-    longer = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    side = np.maximum(np.round(factor * longer), 1.0)
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    top_left = np.floor(centre - side[:, None] / 2 + 0.5)
-    return np.concatenate([top_left, top_left + side[:, None]], axis=1).astype(np.int32)
-
-
 def save(
     path: str | os.PathLike[str], proposals: dict[str, Proposals], settings: dict[str, Any]
 ) -> None:

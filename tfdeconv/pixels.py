@@ -120,16 +120,16 @@ def _middle_of_cells(x: Any, cell: tuple[Any, Any]) -> Any:
 def _weights(sample_weight: Any, labels: Any, logits: Any, cell: tuple[Any, Any]) -> Any:
     """Returns the weight of every pixel of the logits."""
     weights = ops.convert_to_tensor(sample_weight, dtype="float32")
-    shape = _shape(weights)
-    if shape is None or (len(shape) == 4 and shape[-1] in (None, 1)):
-        weights = _without_channel(weights) if shape is None else ops.squeeze(weights, axis=-1)
-        shape = _shape(weights)
-    rows_and_columns = labels.shape[1:3]
+    if _shape(weights) is None:
+        weights = _without_channel(weights)
+    shape: tuple[int | None, ...] = tuple(weights.shape)
+    if len(shape) == 4 and shape[-1] in (None, 1):
+        weights, shape = ops.squeeze(weights, axis=-1), shape[:-1]
     if len(shape) <= 1 or shape[1:] in ((1,), (1, 1)):
         weights = ops.reshape(weights, (-1, 1, 1))
     elif len(shape) == 3 and all(
         None in (mine, theirs) or mine == theirs
-        for mine, theirs in zip(shape[1:], rows_and_columns, strict=True)
+        for mine, theirs in zip(shape[1:], labels.shape[1:3], strict=True)
     ):
         weights = _middle_of_cells(weights, cell)
     else:

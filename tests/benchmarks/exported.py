@@ -10,9 +10,9 @@ from tests.benchmarks.segment import photographs
 from tfdeconv.export import export_saved_model
 from tfdeconv.export.c_api import Session
 from tfdeconv.images import read_image
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import DeconvNet
 from tfdeconv.proposals import multi_scale_grid
+from tfdeconv.segmentation.segmenter import Segmenter
 
 BATCH = 4
 
@@ -30,7 +30,7 @@ def measure() -> list[Figure]:
         regions = interleaved(
             {
                 "ours": lambda: session.run("regions", {"crops": crops}),
-                "api": lambda: segmenter._view.run(crops),
+                "api": lambda: segmenter.network(crops),
             }
         )
         photograph = photographs()[0]

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tests.benchmarks.figures import Figure, interleaved
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import DeconvNet
+from tfdeconv.segmentation.segmenter import Segmenter
 
 BATCH = 4
 # Multiplications and additions of the convolutions for one region, counted from their shapes.
@@ -25,12 +25,12 @@ def measure() -> list[Figure]:
     figures = []
     for precision, peer, goal in (("float32", _compiled, 0.75), ("bfloat16", _autocast, 0.62)):
         segmenter = Segmenter(model, precision=precision)
-        functions = {"ours": lambda run=segmenter._view.run: run(crops)}
+        functions = {"ours": lambda run=segmenter.network: run(crops)}
         functions["product"] = matrix_product(precision)
         if theirs := _torch(peer):
             functions["theirs"] = theirs
         times = interleaved(functions)
-        equal = np.mean(segmenter._view.run(crops).argmax(axis=-1) == labels)
+        equal = np.mean(np.argmax(segmenter.network(crops), axis=-1) == labels)
         note = (
             f"labels equal to the unfolded float32 model's on {100 * equal:.2f} %, random weights"
         )

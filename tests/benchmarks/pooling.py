@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from tests.benchmarks.figures import Figure, interleaved
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.layers import MaxPoolWithArgmax, Unpool
 from tfdeconv.models import DeconvNet
+from tfdeconv.segmentation.segmenter import Segmenter
 
 SHAPE = (8, 112, 112, 64)
 BATCH = 4
@@ -59,7 +59,7 @@ def _share() -> Figure:
         for stage in stages:
             stage()
 
-    times = interleaved({"pairs": all_stages, "forward": lambda: segmenter._view.run(crops)})
+    times = interleaved({"pairs": all_stages, "forward": lambda: segmenter.network(crops)})
     name = f"the five pairs of the full network, batch {BATCH}"
     return Figure(name, times["pairs"], times["forward"], "the whole forward", goal="<= 0.05")
 

@@ -16,7 +16,7 @@ from tests.helpers import SHARED_DATA
 from tfdeconv.data import voc
 from tfdeconv.data.drawn import draw_dataset
 from tfdeconv.images import read_image
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
 
 _MAKE = """
 import sys
@@ -36,7 +36,7 @@ def measure() -> list[Figure]:
     paths = photographs()
     crops = np.random.default_rng(0).integers(0, 256, (segmenter.batch_size, 224, 224, 3))
     crops = crops.astype(np.float32)
-    run = functools.partial(segmenter._view.run, crops)
+    run = functools.partial(segmenter.network, crops)
     segmenter.segment(read_image(paths[0]))
     whole, network = [], []
     for path in paths[:ROUNDS]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.inference.networks import painted
+from tests.segmentation.networks import painted
 from tests.weak.test_localise import colour_classifier
 from tfdeconv import images, labels
 from tfdeconv.cli import cam

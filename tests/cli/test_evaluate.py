@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.inference.networks import colour_network, open_network, painted
+from tests.segmentation.networks import colour_network, open_network, painted
 from tfdeconv import boxes, images, labels
 from tfdeconv.cli import evaluate
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 def parse(*words) -> argparse.Namespace:
@@ -107,8 +107,8 @@ def test_defaults_are_the_library_s(files, monkeypatch, capsys) -> None:
         def table(self):
             return "table"
 
-    monkeypatch.setattr("tfdeconv.inference.segmenter.Segmenter", Stub)
-    monkeypatch.setattr("tfdeconv.inference.evaluate.evaluate", lambda *rest: Result())
+    monkeypatch.setattr("tfdeconv.segmentation.segmenter.Segmenter", Stub)
+    monkeypatch.setattr("tfdeconv.segmentation.evaluate.evaluate", lambda *rest: Result())
     evaluate.run(parse(model, data))
     assert seen == {}
     assert capsys.readouterr().out.splitlines() == [
@@ -118,7 +118,9 @@ def test_defaults_are_the_library_s(files, monkeypatch, capsys) -> None:
 
 
 def test_release_is_one_switch_that_others_override(monkeypatch) -> None:
-    monkeypatch.setattr("tfdeconv.inference.segmenter.Segmenter", lambda model, **options: options)
+    monkeypatch.setattr(
+        "tfdeconv.segmentation.segmenter.Segmenter", lambda model, **options: options
+    )
     chosen, _ = evaluate.open_segmenter(parse("model", "data", "--release", "--crf"))
     assert chosen == {
         "aggregate": "release",

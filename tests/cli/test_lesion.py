@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.inference.blocks import residual_network, swapped_split
+from tests.segmentation.blocks import residual_network, swapped_split
 from tfdeconv.cli import lesion
 
 

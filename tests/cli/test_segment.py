@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.inference.networks import colour_network, painted
+from tests.segmentation.networks import colour_network, painted
 from tfdeconv import boxes, images
 from tfdeconv.cli import segment
 from tfdeconv.errors import UserError
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 def run(*words) -> int:

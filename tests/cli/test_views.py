@@ -5,12 +5,12 @@ import argparse
 import numpy as np
 import pytest
 
-from tests.inference.networks import open_network, painted
+from tests.segmentation.networks import open_network, painted
 from tfdeconv import images
 from tfdeconv.cli import evaluate, segment, views
 from tfdeconv.errors import UserError
-from tfdeconv.inference import checks
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation import averaging, sliding
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 def parse(command, *words) -> argparse.Namespace:
@@ -31,8 +31,9 @@ def test_options_become_arguments() -> None:
 
 
 def test_ranges_are_the_library_s() -> None:
-    for name in ("MOST_OVERLAP", "SCALES", "LARGEST_WINDOW"):
-        assert getattr(views, name) == getattr(checks, name)
+    assert views.SCALES == averaging.SCALES
+    for name in ("MOST_OVERLAP", "LARGEST_WINDOW"):
+        assert getattr(views, name) == getattr(sliding, name)
 
 
 @pytest.mark.parametrize(

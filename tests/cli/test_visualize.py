@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from tests.inference.networks import colour_network, open_network, painted
 from tests.layers_helpers import switch_network
+from tests.segmentation.networks import colour_network, open_network, painted
 from tfdeconv import boxes, images
 from tfdeconv.cli import shown, visualize
+from tfdeconv.data.crops import enlarge_to_square
 from tfdeconv.errors import UserError
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.layers import MaxPoolWithArgmax
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.visual.aggregation import by_size, draw_aggregation
 
 NAMES = ("ground", "red", "green")
@@ -64,7 +65,7 @@ def test_activations(folder, tmp_path, capsys) -> None:
 def test_the_object_is_shown_with_the_margin_that_the_network_sees() -> None:
     image = painted(30, 44)[0]
     crop, inside = shown.shown_to(colour_network(12), image, (5, 5.4, 15, 15.4))
-    region = boxes.enlarge_to_square(np.array([5, 5.4, 15, 15.4]))[0]
+    region = enlarge_to_square([[5, 5.4, 15, 15.4]]).numpy()[0]
     assert (region[2:] - region[:2] == 12).all()
     top, left, bottom, right = region
     np.testing.assert_array_equal(crop, image[top:bottom, left:right])

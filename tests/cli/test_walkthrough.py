@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.inference.networks import colour_network, open_network, painted
+from tests.segmentation.networks import colour_network, open_network, painted
 from tfdeconv import boxes, images, labels
 from tfdeconv.cli import walkthrough, walkthrough_steps
 from tfdeconv.cli.walkthrough_steps import walk
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 def run(*words) -> None:
@@ -44,7 +44,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def without_crf(monkeypatch) -> None:
     """Its graph takes seconds to build."""
-    monkeypatch.setattr(walkthrough_steps, "refine_map", lambda crf, scores, *_: scores)
+    monkeypatch.setattr(walkthrough_steps, "refine", lambda crf, scores, image: scores)
 
 
 def test_the_command_writes_a_page(folder, tmp_path, capsys, without_crf) -> None:

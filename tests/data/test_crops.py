@@ -118,3 +118,44 @@ def test_several_maps_are_isolated_at_once():
         expected = reference.isolate_object(labels[index], objects[index], object_id)
         np.testing.assert_array_equal(isolated[index], expected)
     np.testing.assert_array_equal(isolated[1], labels[1])
+
+
+@pytest.mark.parametrize(
+    ("box", "square"),
+    [
+        ([10, 10, 20, 15], [9, 7, 21, 19]),  # 12 wide about the centre (15, 12.5)
+        ([0, 0, 1, 1], [0, 0, 1, 1]),  # 1.2 rounds to the pixel itself
+        ([5, 5, 5, 5], [5, 5, 6, 6]),  # no area: one pixel
+        ([0, 0, 100, 10], [-10, -55, 110, 65]),  # leaves the image
+    ],
+)
+def test_squares(box, square):
+    assert crops.enlarge_to_square([box]).numpy().tolist() == [square]
+
+
+def test_squares_keep_the_centre_to_half_a_pixel():
+    given = np.random.default_rng(1).uniform(-50, 300, (200, 4)).astype(np.float32)
+    given = np.concatenate([np.minimum(given[:, :2], given[:, 2:]), given.max(1, keepdims=True)], 1)
+    given = np.concatenate([given, given[:, 2:] + 1], 1)[:, :4]
+    squares = crops.enlarge_to_square(given).numpy()
+    assert squares.dtype == np.int32
+    assert (squares[:, 2] - squares[:, 0] == squares[:, 3] - squares[:, 1]).all()
+    centres = (squares[:, :2] + squares[:, 2:]) / 2 - (given[:, :2] + given[:, 2:]) / 2
+    assert np.abs(centres).max() <= 0.5
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 2.0**40])
+def test_squares_refuse_what_is_no_pixel(bad):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="finite and below"):
+        crops.enlarge_to_square(np.array([[0, 0, bad, 5]]))
+
+
+def test_squares_are_what_plain_numbers_say():
+    rng = np.random.default_rng(0)
+    boxes = rng.uniform(-50, 300, (2000, 4))
+    boxes[:500] = np.round(boxes[:500])
+    boxes[500:1000] = np.round(boxes[500:1000] * 2) / 2
+    boxes[:, 2:] = boxes[:, :2] + np.abs(boxes[:, 2:])
+    for given in (boxes, boxes.astype(np.float32)):
+        expected = [reference.enlarge_to_square(box) for box in given]
+        assert crops.enlarge_to_square(given).numpy().tolist() == expected

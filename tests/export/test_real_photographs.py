@@ -10,7 +10,7 @@ from tfdeconv import images
 from tfdeconv.crf import DenseCRF
 from tfdeconv.data.voc import read_split
 from tfdeconv.export import export_saved_model
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 @pytest.mark.large

@@ -10,12 +10,11 @@ from tests.export.networks import lively_network, photograph
 from tfdeconv import images
 from tfdeconv.crf import DenseCRF
 from tfdeconv.export import export_saved_model
-from tfdeconv.export import refine as graph_refine
 from tfdeconv.export.class_table import name_classes
 from tfdeconv.export.segmentation import summarise
 from tfdeconv.export.signatures import signatures
-from tfdeconv.inference import refine
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation import pipeline
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.weights import fold_batch_norm
 
 CLASSES = ("ground", "tree", "sky")
@@ -119,10 +118,9 @@ def test_labels_are_upright(served, folded) -> None:
     np.testing.assert_array_equal(labels, expected)
 
 
-@pytest.mark.parametrize("most", [refine.MAX_PIXELS, 1500])
+@pytest.mark.parametrize("most", [pipeline.MAX_PIXELS, 1500])
 def test_the_crf_is_the_segmenters(folded, monkeypatch, most: int) -> None:
-    monkeypatch.setattr(refine, "MAX_PIXELS", most)
-    monkeypatch.setattr(graph_refine, "MAX_PIXELS", most)
+    monkeypatch.setattr(pipeline, "MAX_PIXELS", most)
     segmenter = Segmenter(folded, boxes=2, proposals="grid", crf=DenseCRF(iterations=3))
     image, number = PHOTOGRAPHS[0][np.newaxis], np.array([-1], np.int32)
     segment, _ = signatures(segmenter, segmenter.input_size, 2**25)["segment"]

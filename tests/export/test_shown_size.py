@@ -5,11 +5,9 @@ import pytest
 import tensorflow as tf
 
 from tests.export.networks import open_network
-from tfdeconv.data.whole_images import seen_size
 from tfdeconv.export.signatures import signatures
-from tfdeconv.export.whole_image import shown_size
-from tfdeconv.inference.any_size import SizeRule
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
+from tfdeconv.segmentation.whole_image import SizeRule, WholeImage
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +23,20 @@ def test_crops_of_a_wrong_size_are_refused(regions, shape: tuple[int, int]) -> N
 
 
 def test_images_are_shown_as_segmenter_shows_them() -> None:
-    shown = tf.function(
-        lambda image: shown_size(image, SizeRule(12, (24, 12))),
-        input_signature=[tf.TensorSpec((None, None, 1), tf.bool)],
-    )
+    view = WholeImage(SizeRule(12, (24, 12)))
     # Halves, too: 500 / 1000 * 5 = 2.5.
     odd = [(1, 1), (5, 1000), (7, 1000), (500, 501), (1, 9000), (501, 1), (499, 500), (24, 12)]
     drawn = np.random.default_rng(0).integers(1, 1500, (60, 2)).tolist()
     for size in odd + drawn:
-        seen = seen_size(*size)
+        # By Python's own numbers, as plain as they can be.
+        factor = min(1, 500 / max(size))
+        seen = [max(1, round(factor * side)) for side in size]
         rows, columns = (12 * -(-side // 12) for side in seen)
         padded = max(rows, 24), columns
         reach = [
             round(all_ * side / part) for all_, side, part in zip(padded, size, seen, strict=True)
         ]
-        found = [value.numpy().tolist() for value in shown(np.zeros((*size, 1), bool))]
-        assert found == [list(seen), list(padded), reach], size
+        assert view.regions(None, *size).numpy().tolist() == [[0, 0, *reach]], size
+        shown = view.pictures(np.zeros((*size, 3), np.uint8), None)
+        assert shown.shape[1:3] == padded and not np.any(shown[0, : seen[0], : seen[1]]), size
+        assert np.all(shown[0, seen[0] :]) and np.all(shown[0, :, seen[1] :]), size

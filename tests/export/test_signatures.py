@@ -7,11 +7,10 @@ import tensorflow as tf
 
 from tests.export.networks import lively_network, photograph, plain_network
 from tfdeconv.export import export_saved_model
-from tfdeconv.export import label_maps as graph
 from tfdeconv.export.fresh_process import run_all_in_fresh_process
 from tfdeconv.export.signatures import signatures
-from tfdeconv.inference import combiner
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation import pipeline
+from tfdeconv.segmentation.segmenter import Segmenter
 
 # (height, width), boxes: odd, narrow, smaller than the input, without boxes, a box that leaves
 CALLS = {
@@ -98,19 +97,11 @@ def test_regions_are_what_the_network_says(answers, network) -> None:
 
 @pytest.mark.parametrize("limit", ["canvas", "strips"])
 def test_very_large_images_are_combined_on_a_smaller_canvas(network, monkeypatch, limit) -> None:
-    for module in (combiner, graph):
-        monkeypatch.setattr(module, "MAX_SCORES", 2000 if limit == "canvas" else 2**26)
-        monkeypatch.setattr(module, "_SCORES_IN_STRIP", 700)
+    monkeypatch.setattr(pipeline, "MAX_SCORES", 2000 if limit == "canvas" else 2**26)
+    monkeypatch.setattr(pipeline, "_SCORES_IN_STRIP", 700)
     segmenter, boxes = Segmenter(network, boxes=3), np.array(CALLS["odd"][1], np.float32)
     segment, _ = signatures(segmenter, segmenter.input_size, 2**25)["segment"]
     image = photograph(45, 71)
     outputs = tf.function(segment)(image[None], boxes[None], np.array([4], np.int32))
     labels = outputs["labels"][0].numpy()
     assert_segments_alike(labels, outputs["confidence"][0].numpy(), segmenter, image, boxes)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (375, 500), (8000, 10000), (1, 10**8), (10**8, 1)])
-@pytest.mark.parametrize("num_classes", [2, 21, 255])
-def test_the_canvas_is_the_segmenters(size: tuple[int, int], num_classes: int) -> None:
-    rows, columns = graph.canvas_size(*map(tf.constant, size), num_classes)
-    assert (int(rows), int(columns)) == combiner.canvas_size(*size, num_classes)

@@ -25,8 +25,8 @@ from tfdeconv.export.c_api.signature_defs import read_saved_model
 from tfdeconv.export.fresh_process import run_in_fresh_process
 from tfdeconv.export.metadata import newest_version
 from tfdeconv.export.samples import sample_requests
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import PSPNet
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.weights import fold_batch_norm
 
 # (height, width): one pixel, odd, narrow, as large as can be seen, shrunk, shrunk to one row

@@ -15,9 +15,9 @@ from tests.helpers import run_python, run_tfdeconv
 from tests.hub import preset_on_backend as on_backend
 from tfdeconv import hub
 from tfdeconv.errors import UserError
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.labels import palette
 from tfdeconv.models import class_names, load_for_inference, load_model
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 @pytest.fixture(scope="module", params=list(on_backend.NETWORKS))

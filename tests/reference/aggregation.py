@@ -27,7 +27,7 @@ def covered(start: float, stop: float, length: int) -> range:
 def aggregate(
     scores: np.ndarray, regions: np.ndarray, height: int, width: int, mode: str
 ) -> np.ndarray:
-    """What `tfdeconv.inference.aggregate.aggregate` computes."""
+    """What `tfdeconv.segmentation.aggregate.aggregate` computes."""
     at_pixel: dict[tuple[int, int], list[np.ndarray]] = {}
     scores = scores.astype(np.float64)
     if mode != "release":

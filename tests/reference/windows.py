@@ -5,6 +5,14 @@ import math
 import numpy as np
 
 
+def enlarge_to_square(box: tuple[float, ...], factor: float = 1.2) -> list[int]:
+    """The square of `factor` times the longer side about the centre of a box, to the pixel."""
+    top, left, bottom, right = (float(side) for side in box)
+    side = max(1, round(factor * max(bottom - top, right - left)))
+    first = [math.floor((a + b) / 2 - side / 2 + 0.5) for a, b in ((top, bottom), (left, right))]
+    return [*first, *(start + side for start in first)]
+
+
 def crop_image(image: np.ndarray, window: tuple[int, int, int, int], size: int) -> np.ndarray:
     """Bilinear, half-pixel centres, the window's edge repeated, black outside the image."""
     top, left, bottom, right = (int(side) for side in window)

@@ -15,7 +15,7 @@ from tfdeconv.crf import DenseCRF
 from tfdeconv.data.voc import read_split
 from tfdeconv.export import Client, export_saved_model
 from tfdeconv.export.fresh_process import run_in_fresh_process
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.segmenter import Segmenter
 
 COUNT, BOXES, SIZE = 20, 9, 64
 CRFS = {"alone": None, "crf": DenseCRF()}

@@ -9,9 +9,9 @@ from tfdeconv.cli.train import STAGES as COMMAND_STAGES
 from tfdeconv.data.drawn import CLASS_NAMES, draw_dataset
 from tfdeconv.data.voc import read_split
 from tfdeconv.errors import UserError
-from tfdeconv.inference.evaluate import evaluate
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import DeconvNet, FCN8s, FCN16s, FCN32s, class_names, list_models, load_model
+from tfdeconv.segmentation.evaluate import evaluate
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.training.inputs import stage_data, training_batches
 from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.stages import STAGES, find_recipe, network_of

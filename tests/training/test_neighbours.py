@@ -8,10 +8,10 @@ from tests.helpers import run_tfdeconv
 from tfdeconv.data.drawn import CLASS_NAMES, draw_dataset
 from tfdeconv.data.voc import read_split
 from tfdeconv.errors import UserError
-from tfdeconv.inference.evaluate import evaluate
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import UNet, build, class_names, list_models, load_model
 from tfdeconv.models.registry import takes, width_of
+from tfdeconv.segmentation.evaluate import evaluate
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.stages import STAGES, find_recipe
 from tfdeconv.training.start import starting_model

@@ -6,11 +6,11 @@ import pytest
 from keras import layers
 
 from tests.export.networks import untrained_network
-from tests.inference.networks import open_network
+from tests.segmentation.networks import open_network
 from tfdeconv.cli.shown import shown_to
 from tfdeconv.errors import UserError
-from tfdeconv.inference.whole_image import WholeImage
 from tfdeconv.models import build, list_models
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.visual.activation_panels import draw_activations
 from tfdeconv.visual.activations import decoder_activations
 from tfdeconv.visual.decoder import enlarging_steps, map_sizes
@@ -117,12 +117,9 @@ def test_a_network_that_enlarges_nothing_is_told() -> None:
 def test_whole_images_are_shown_as_segmentation_shows_them(size) -> None:
     model = open_network(16)
     image = np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8)
-    seen = []
-    view = WholeImage(model, "max", False, (1.0,))
-    view.run = lambda pictures: (seen.append(pictures), np.zeros((*pictures.shape[:3], 3), "f4"))[1]
-    view.scores(image, np.zeros((0, 4)))
+    seen = Segmenter(model).pipeline.pictures(image, np.array([[0, 0, *size]])).numpy()[0]
     picture, inside = shown_to(model, image)
     # OpenCV rounds the weights of its interpolation.
-    np.testing.assert_allclose(picture, seen[0][0], atol=0.1)
-    added = (seen[0][0] == [123, 117, 104]).all(-1)
+    np.testing.assert_allclose(picture, seen, atol=0.1)
+    added = (seen == [123, 117, 104]).all(-1)
     assert not (inside.astype(bool) & added).any() and inside.any()

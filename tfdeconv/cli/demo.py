@@ -19,7 +19,7 @@ from tfdeconv.cli.numbers import whole
 
 if TYPE_CHECKING:
     from tfdeconv.boxes import Proposals
-    from tfdeconv.inference.evaluate import Evaluation
+    from tfdeconv.segmentation.evaluate import Evaluation
 
 HELP = "draw data, train both stages, evaluate, segment, export; writes report.html"
 STAGES = ("stage1", "stage2")
@@ -128,8 +128,8 @@ def _recalibrate(out: Path, data: Path, stage: str) -> None:
 def _evaluate(out: Path, data: Path, stage: str, proposals: "dict[str, Proposals]") -> "Evaluation":
     from tfdeconv import files
     from tfdeconv.data.voc import read_split
-    from tfdeconv.inference.evaluate import evaluate
-    from tfdeconv.inference.segmenter import Segmenter
+    from tfdeconv.segmentation.evaluate import evaluate
+    from tfdeconv.segmentation.segmenter import Segmenter
 
     segmenter = Segmenter(out / stage, boxes=BOXES)
     result = evaluate(segmenter, read_split(data, "val"), proposals, out / f"{stage}-val")

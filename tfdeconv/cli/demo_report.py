@@ -12,9 +12,9 @@ import numpy as np
 from tfdeconv import images
 from tfdeconv.boxes import Proposals
 from tfdeconv.data.voc import Split, read_split
-from tfdeconv.inference.evaluate import Evaluation
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import load_model
+from tfdeconv.segmentation.evaluate import Evaluation
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.visual.charts import bar_chart, line_chart
 from tfdeconv.visual.overlay import overlay
 from tfdeconv.visual.report import Report

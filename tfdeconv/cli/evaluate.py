@@ -21,7 +21,7 @@ from tfdeconv.cli.numbers import whole
 
 if TYPE_CHECKING:
     from tfdeconv.boxes import Proposals
-    from tfdeconv.inference.segmenter import Segmenter
+    from tfdeconv.segmentation.segmenter import Segmenter
 
 _CHOICES = ("boxes", "aggregate", "proposals", "ensemble", "ensemble_mode", "precision")
 HELP = "measure a model on labelled images as PASCAL VOC does"
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> None:
 
     from tfdeconv import files
     from tfdeconv.data.voc import read_split
-    from tfdeconv.inference.evaluate import evaluate
+    from tfdeconv.segmentation.evaluate import evaluate
 
     split = read_split(args.data, args.split)
     split = replace(split, ids=split.ids[: args.images])
@@ -135,8 +135,8 @@ def open_segmenter(
     from tfdeconv import boxes
     from tfdeconv.crf import DenseCRF
     from tfdeconv.errors import UserError
-    from tfdeconv.inference.search import PROPOSALS
-    from tfdeconv.inference.segmenter import Segmenter
+    from tfdeconv.segmentation.regions import PROPOSALS
+    from tfdeconv.segmentation.segmenter import Segmenter
 
     chosen = {name: getattr(args, name) for name in _CHOICES if hasattr(args, name)}
     chosen |= views.chosen_views(args)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from tfdeconv.cli.numbers import whole
 
 if TYPE_CHECKING:
-    from tfdeconv.inference.lesion import Lesion
+    from tfdeconv.segmentation.lesion import Lesion
 
 HELP = "delete a residual network's blocks and plot its error"
 
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> None:
 
     from tfdeconv import files
     from tfdeconv.data.voc import read_split
-    from tfdeconv.inference.lesion import lesions
     from tfdeconv.models import load_for_inference
+    from tfdeconv.segmentation.lesion import lesions
     from tfdeconv.visual.lesion import draw_lesions
 
     split = read_split(args.data, args.split)

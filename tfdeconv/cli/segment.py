@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfdeconv.boxes import Proposals
-    from tfdeconv.inference.picture import Picture
 
-    # For every photograph what returns image and boxes, and labels, or raises what is wrong.
-    Segmented = Iterator[tuple[Path, Callable[[], tuple[Any, np.ndarray]]]]
+    # For every photograph what returns it and its labels, or raises what is wrong.
+    Segmented = Iterator[tuple[Path, Callable[[], tuple[np.ndarray, np.ndarray]]]]
 
 HELP = "label every pixel of photographs"
 _OF_EXPORT = ("boxes", "aggregate", "ensemble", "ensemble_mode", "crf", "release", "precision")
@@ -79,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         segmented = track(segmented, "Segmenting", len(photographs))
     for path, result in segmented:
         try:
-            (image, *_), labels = result()
+            image, labels = result()
         except ServerUnavailable:
             raise
         except UserError as error:
@@ -137,15 +136,25 @@ def boxes_of(path: Path, proposals: Mapping[str, Proposals]) -> np.ndarray:
 
 def _local_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segmented]:
     from tfdeconv.images import read_image
+    from tfdeconv.segmentation.prefetch import prefetch
 
     segmenter, proposals = evaluate.open_segmenter(args)
-    describe = (lambda path: path.name) if hasattr(args, "window") else None
 
-    def read(path: Path) -> Picture:
+    def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         image = read_image(path)
-        return segmenter.picture(image, None if proposals is None else boxes_of(path, proposals))
+        found = segmenter.find_boxes(image) if proposals is None else boxes_of(path, proposals)
+        return image, found
 
-    return lambda photographs: segmenter.segment_ahead(read, photographs, describe)
+    def label(path: Path, prepared: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
+        image, found = prepared()
+        # With windows each photograph has a progress bar of its own.
+        bar = path.name if hasattr(args, "window") else None
+        return image, segmenter.segment(image, found, bar)
+
+    return lambda photographs: (
+        (path, functools.partial(label, path, prepared))
+        for path, prepared in prefetch(read, photographs)
+    )
 
 
 def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segmented]:
@@ -153,8 +162,8 @@ def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segme
     from tfdeconv.errors import UserError
     from tfdeconv.export.client import Client, ServerUnavailable
     from tfdeconv.images import read_image
-    from tfdeconv.inference.ahead import ahead
     from tfdeconv.proposals import propose
+    from tfdeconv.segmentation.prefetch import prefetch
 
     if fixed := [name for name in _OF_EXPORT if hasattr(args, name)]:
         raise UserError(
@@ -174,10 +183,10 @@ def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segme
         of_file = boxes_of(path, found)
         return image, of_file[boxes.area(boxes.clip(of_file, *image.shape[:2])) > 0]
 
-    def label(path: Path, prepared: Callable[[], Any]) -> tuple[Any, np.ndarray]:
+    def label(path: Path, prepared: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
         image, sent = prepared()
         try:
-            return (image, sent), client.segment(path.read_bytes(), sent).labels
+            return image, client.segment(path.read_bytes(), sent).labels
         except ServerUnavailable:
             raise
         except UserError as error:
@@ -185,7 +194,7 @@ def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segme
 
     return lambda photographs: (
         (path, functools.partial(label, path, prepared))
-        for path, prepared in ahead(read, photographs)
+        for path, prepared in prefetch(read, photographs)
     )
 
 

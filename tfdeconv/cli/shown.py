@@ -30,7 +30,7 @@ def shown_to(
     Raises:
         UserError: when the box does not touch the image, or the network is none for RGB images.
     """
-    from tfdeconv.inference.checks import sizes
+    from tfdeconv.segmentation.network import sizes
 
     inside = _inside(box, *image.shape[:2])
     size = sizes(model)[0]
@@ -45,10 +45,9 @@ def crop(
     """Cuts the square about a box, or about the whole image, out of an image and of a mask."""
     import numpy as np
 
-    from tfdeconv import boxes
-    from tfdeconv.data.crops import crop_image
+    from tfdeconv.data.crops import crop_image, enlarge_to_square
 
-    region = boxes.enlarge_to_square(np.array(box or (0, 0, *image.shape[:2])))[0]
+    region = enlarge_to_square(np.array([box or (0, 0, *image.shape[:2])]))[0]
     picture = crop_image(image, region, size).numpy()
     return picture, crop_image(inside[..., None], region, size).numpy()[..., 0].astype(np.uint8)
 
@@ -96,12 +95,11 @@ def _whole(
     import numpy as np
 
     from tfdeconv.data.whole_images import seen_size
-    from tfdeconv.inference.any_size import size_rule
-    from tfdeconv.inference.whole_image import resize_and_fill
+    from tfdeconv.segmentation.whole_image import resize_and_fill, size_rule
 
-    rows, columns = seen_size(*image.shape[:2])
-    shown = size_rule(model).fit(rows, columns)
-    picture = resize_and_fill(image, np.array((rows, columns)), np.array(shown)).numpy()[0]
-    mask = np.zeros(shown, np.uint8)
+    seen = seen_size(image.shape[:2])
+    rows, columns = seen.numpy().tolist()
+    picture = resize_and_fill(image, seen, size_rule(model).fit(seen)).numpy()[0]
+    mask = np.zeros(picture.shape[:2], np.uint8)
     mask[:rows, :columns] = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_NEAREST)
     return picture, mask

@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _activations(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
-    from tfdeconv.inference.ensemble import require_same_classes
     from tfdeconv.models import class_names, load_for_inference
+    from tfdeconv.segmentation.averaging import require_same_classes
     from tfdeconv.visual.activation_panels import draw_activations
     from tfdeconv.visual.activations import decoder_activations
 
@@ -118,8 +118,8 @@ def _switches(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, 
 def _aggregation(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
     from tfdeconv.cli.segment import boxes_of
     from tfdeconv.errors import UserError
-    from tfdeconv.inference.combiner import Combiner
     from tfdeconv.models import class_names
+    from tfdeconv.segmentation.pipeline import label_pixels
     from tfdeconv.visual.aggregation import by_size, draw_aggregation, panel_counts
 
     segmenter, proposals = evaluate.open_segmenter(args)
@@ -131,14 +131,14 @@ def _aggregation(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarra
     found = None if proposals is None else boxes_of(Path(args.image), proposals)
     regions = by_size(segmenter.regions(image, found))
     height, width = image.shape[:2]
-    combiner = Combiner(segmenter.num_classes, segmenter.aggregate)
-    canvas, done, labels = combiner.start(height, width), 0, {}
+    pipeline = segmenter.pipeline
+    canvas, done, labels = pipeline.start(height, width), 0, {}
     for count in panel_counts(len(regions)):
         while done < count:
-            batch = regions[done : min(done + segmenter.batch_size, count)]
-            scores = segmenter.region_scores(image, batch)
-            canvas = combiner.add(canvas, scores, batch, height, width)
+            batch = regions[done : min(done + pipeline.batch_size, count)]
+            scores = pipeline.region_scores(image, batch)
+            canvas = pipeline.add(canvas, scores, batch, height, width)
             done += len(batch)
-        labels[count] = combiner.labels(canvas, height, width)
+        labels[count] = label_pixels(pipeline.finish(canvas), height, width)[0].numpy()
     picture = draw_aggregation(image, regions, labels, class_names(segmenter.model))
     return picture, f"{len(labels)} steps, up to {done} regions"

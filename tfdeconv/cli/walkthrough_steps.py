@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import tensorflow as tf
 
 from tfdeconv.cli.shown import shown_to
 from tfdeconv.crf import DenseCRF
 from tfdeconv.data.crops import crop_image
-from tfdeconv.inference.combiner import Combiner
-from tfdeconv.inference.refine import refine_map
-from tfdeconv.inference.score_map import ScoreMap, collected, label_pixels, resized
-from tfdeconv.inference.segmenter import Segmenter
-from tfdeconv.inference.whole_image import WholeImage
 from tfdeconv.metrics import confusion_matrix, mean_iou
 from tfdeconv.proposals.edges import gradient_edges
+from tfdeconv.segmentation.pipeline import Pipeline, label_pixels, refine
+from tfdeconv.segmentation.segmenter import Segmenter, combined_scores
 from tfdeconv.visual.aggregation import by_size, panel_counts
 from tfdeconv.visual.representative import softmax
 from tfdeconv.visual.walk import LARGE, SMALL, Proposed, Sample, Walk, scaled
@@ -54,14 +52,13 @@ def walk(
     if segmenter.input_size is None:
         seen = shown_to(segmenter.model, image)[0]
         with _timed(times, "the network"):
-            view = WholeImage(segmenter.model, segmenter.aggregate, False, (1.0,))
-            scores = collected(view.scores(image, np.zeros((0, 4), np.float32)))
+            scores = combined_scores(segmenter.pipeline, image, np.zeros((0, 4), np.float32))
     else:
         proposed, scores = _proposed(segmenter, image, boxes, truth, times)
-    labels = label_pixels(resized(_map_of(scores), height, width))
+    labels = label_pixels(scores, height, width)[0].numpy()
     with _timed(times, "the CRF"):
-        refined = refine_map(DenseCRF(), _map_of(scores), image, segmenter.num_classes)
-        refined_labels = label_pixels(resized(refined, height, width))
+        refined = refine(DenseCRF(), scores, image)
+        refined_labels = label_pixels(refined, height, width)[0].numpy()
     names = segmenter.class_names or [f"class {k}" for k in range(segmenter.num_classes)]
     return Walk(
         name,
@@ -84,20 +81,21 @@ def _proposed(
     boxes: np.ndarray | None,
     truth: np.ndarray | None,
     times: dict[str, float],
-) -> tuple[Proposed, np.ndarray]:
+) -> tuple[Proposed, tf.Tensor]:
     """Sees the regions of a photograph; returns the combined scores, too."""
     searched = boxes is None and segmenter.proposals == "edges"
     if boxes is None:
         with _timed(times, "proposals"):
             boxes = segmenter.find_boxes(image)
     regions = segmenter.regions(image, boxes)
-    growths = [_Growth(mode, segmenter.num_classes, image, truth) for mode in _modes(segmenter)]
+    pipeline = segmenter.pipeline
+    growths = [_Growth(one, image, truth) for one in _pipelines(segmenter)]
     counts, done = panel_counts(len(regions), COUNTS), 0
     for count in counts:
         while done < count:
-            batch = regions[done : min(done + segmenter.batch_size, count)]
+            batch = regions[done : min(done + pipeline.batch_size, count)]
             with _timed(times, f"the network, {len(regions)} regions"):
-                scores = segmenter.region_scores(image, batch)
+                scores = pipeline.region_scores(image, batch)
             with _timed(times, f"aggregation by {segmenter.aggregate}"):
                 growths[0].add(scores, batch)
             for other in growths[1:]:
@@ -110,8 +108,8 @@ def _proposed(
         boxes,
         regions,
         _samples(segmenter, image, regions),
-        {growth.mode: growth.labels for growth in growths},
-        {growth.mode: growth.mean_ious for growth in growths},
+        {growth.pipeline.mode: growth.labels for growth in growths},
+        {growth.pipeline.mode: growth.mean_ious for growth in growths},
     )
     return found, growths[0].scores()
 
@@ -119,32 +117,31 @@ def _proposed(
 class _Growth:
     """One way of combining, and what was found after so many regions."""
 
-    def __init__(
-        self, mode: str, num_classes: int, image: np.ndarray, truth: np.ndarray | None
-    ) -> None:
-        self.mode, self._truth, self._size = mode, truth, image.shape[:2]
+    def __init__(self, pipeline: Pipeline, image: np.ndarray, truth: np.ndarray | None) -> None:
+        self.pipeline, self._truth, self._size = pipeline, truth, image.shape[:2]
         self.labels: dict[int, np.ndarray] = {}
         self.mean_ious: dict[int, float] = {}
-        self._combiner = Combiner(num_classes, mode)
-        self._canvas = self._combiner.start(*self._size)
+        self._canvas = pipeline.start(*self._size)
 
-    def add(self, scores: np.ndarray, regions: np.ndarray) -> None:
-        self._canvas = self._combiner.add(self._canvas, scores, regions, *self._size)
+    def add(self, scores: tf.Tensor, regions: np.ndarray) -> None:
+        self._canvas = self.pipeline.add(self._canvas, scores, regions, *self._size)
 
     def note(self, count: int) -> None:
-        labels = self._combiner.labels(self._canvas, *self._size)
+        labels = label_pixels(self.scores(), *self._size)[0].numpy()
         self.labels[count] = scaled(labels, SMALL)
         if self._truth is not None:
-            matrix = confusion_matrix(self._truth, labels, self._combiner.num_classes)
+            matrix = confusion_matrix(self._truth, labels, self.pipeline.num_classes)
             self.mean_ious[count] = mean_iou(matrix)
 
-    def scores(self) -> np.ndarray:
-        return collected(self._combiner.score_map(self._canvas))
+    def scores(self) -> tf.Tensor:
+        return self.pipeline.finish(self._canvas)
 
 
-def _modes(segmenter: Segmenter) -> list[str]:
-    """The way chosen, and another one to compare it with."""
-    return [segmenter.aggregate, "mean" if segmenter.aggregate == "max" else "max"]
+def _pipelines(segmenter: Segmenter) -> list[Pipeline]:
+    """The steps as chosen, and with another way of combining to compare with."""
+    own = segmenter.pipeline
+    other = "mean" if segmenter.aggregate == "max" else "max"
+    return [own, Pipeline(own.network, own.view, other)]
 
 
 def _samples(segmenter: Segmenter, image: np.ndarray, regions: np.ndarray) -> list[Sample]:
@@ -153,22 +150,18 @@ def _samples(segmenter: Segmenter, image: np.ndarray, regions: np.ndarray) -> li
     return [
         Sample(
             crop_image(image, region, side).numpy(),
-            segmenter.region_scores(image, region[None])[0],
+            segmenter.pipeline.region_scores(image, region[None])[0].numpy(),
             int(region[2] - region[0]),
         )
         for region in ordered[chosen]
     ]
 
 
-def _small_probabilities(scores: np.ndarray) -> np.ndarray:
+def _small_probabilities(scores: tf.Tensor) -> np.ndarray:
     # A class at a time: OpenCV resizes four channels at most.
-    probabilities = softmax(scores)
+    probabilities = softmax(scores.numpy())
     small = [scaled(probabilities[..., k], LARGE) for k in range(scores.shape[-1])]
     return np.stack(small, axis=-1)
-
-
-def _map_of(scores: np.ndarray) -> ScoreMap:
-    return ScoreMap(scores.shape[0], scores.shape[1], [scores])
 
 
 @contextmanager

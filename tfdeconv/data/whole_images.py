@@ -21,26 +21,25 @@ LONGEST_SIDE = 500
 MEAN_COLOUR = (123, 117, 104)
 
 
-def seen_size(height: int, width: int) -> tuple[int, int]:
+def seen_size(size: tf.Tensor) -> tf.Tensor:
     """Returns height and width in pixels at which a network sees a whole image.
 
     Args:
-        height: rows of the image.
-        width: columns of the image.
+        size: `(2,)` int32, height and width of the image, or a pair of numbers.
 
     Returns:
-        The image's own size up to `LONGEST_SIDE` pixels, otherwise a smaller one of the same
-        proportions.
+        `(2,)` int32: the image's own size up to `LONGEST_SIDE` pixels, otherwise a smaller one of
+        the same proportions.
 
     Example:
 
-    >>> seen_size(375, 500), seen_size(1000, 2000)
-    ((375, 500), (250, 500))
+    >>> seen_size((375, 500)).numpy().tolist(), seen_size((1000, 2000)).numpy().tolist()
+    ([375, 500], [250, 500])
     """
-    factor = LONGEST_SIDE / max(height, width)
-    if factor >= 1:
-        return height, width
-    return max(1, round(factor * height)), max(1, round(factor * width))
+    # In double precision, since halves go to the even number.
+    sides = tf.cast(size, tf.float64)
+    factor = tf.minimum(LONGEST_SIDE / tf.reduce_max(sides), 1.0)
+    return tf.maximum(tf.cast(tf.round(factor * sides), tf.int32), 1)
 
 
 def image_windows(split: Split, side: int, margin: int = 0) -> Windows:
@@ -63,7 +62,7 @@ def image_windows(split: Split, side: int, margin: int = 0) -> Windows:
     for index, image_id in enumerate(track(split.ids, "Covering images")):
         header = maps.read_header(split, image_id)
         size = header.height, header.width
-        scale = max(size) / max(seen_size(*size))
+        scale = max(size) / int(tf.reduce_max(seen_size(size)))
         length, around = max(1, round(scale * side)), round(scale * margin)
         for top in _starts(size[0], length, around):
             for left in _starts(size[1], length, around):
@@ -97,7 +96,7 @@ def centred_windows(split: Split, side: int) -> Windows:
     for index, image_id in enumerate(track(split.ids, "Finding objects")):
         header = maps.read_header(split, image_id)
         size = header.height, header.width
-        length = max(1, round(side * max(size) / max(seen_size(*size))))
+        length = max(1, round(side * max(size) / int(tf.reduce_max(seen_size(size)))))
         for found, of_class in zip(*object_boxes(split, image_id), strict=True):
             top, left = (int(found[axis] + found[axis + 2] - length) // 2 for axis in (0, 1))
             image.append(index)

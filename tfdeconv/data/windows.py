@@ -12,6 +12,7 @@ import numpy as np
 
 from tfdeconv import boxes
 from tfdeconv.data import maps
+from tfdeconv.data.crops import enlarge_to_square
 from tfdeconv.data.objects import object_boxes
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
@@ -73,7 +74,7 @@ def object_windows(split: Split, enlarge: float = 1.2) -> Windows:
             instances = maps.find_objects(objects, labels)
             classes = instances.classes()
             kept = classes > 0
-            box = boxes.enlarge_to_square(instances.boxes[kept], enlarge)
+            box = enlarge_to_square(instances.boxes[kept], enlarge).numpy()
             found.append(_windows(index, box, instances.ids[kept], classes[kept]))
     windows = concatenate(found)
     if not len(windows):
@@ -132,7 +133,7 @@ def proposal_windows(
                 outside = np.flatnonzero(best < BACKGROUND_IOU)
                 kept[outside[: 1 + kept.sum() // BACKGROUND_PART]] = True
             labels = labels[kept]
-            box = boxes.enlarge_to_square(proposed[kept], enlarge)
+            box = enlarge_to_square(proposed[kept], enlarge).numpy()
             found.append(_windows(index, box, np.zeros(len(box)), labels))
     windows = concatenate(found)
     if not len(windows):

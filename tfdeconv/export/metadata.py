@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tfdeconv.errors import UserError
-from tfdeconv.inference.any_size import SizeRule
+from tfdeconv.segmentation.whole_image import SizeRule
 
 METADATA_FILE = Path("assets.extra", "tfdeconv.json")
 
@@ -46,7 +46,8 @@ class Metadata(NamedTuple):
         if self.input_size is not None:
             return self.input_size, self.input_size
         rows, columns = self.least_crop or (1, 1)
-        return SizeRule(self.crop_multiple or 1, (rows, columns)).fit(height, width)
+        fitted = SizeRule(self.crop_multiple or 1, (rows, columns)).fit((height, width))
+        return tuple(fitted.numpy().tolist())
 
 
 def write_metadata(folder: str | os.PathLike[str], metadata: Metadata) -> None:

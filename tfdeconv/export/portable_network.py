@@ -7,8 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfdeconv.errors import UserError
-from tfdeconv.inference.checks import sizes
-from tfdeconv.inference.network import inference_network
+from tfdeconv.segmentation.network import inference_network, sizes
 
 CROPS, SCORES = "crops", "scores"
 

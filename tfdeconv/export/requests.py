@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfdeconv.data.decode import require
-from tfdeconv.inference.any_size import SizeRule
+from tfdeconv.segmentation.whole_image import SizeRule
 
 # What a request may bring for an image, whatever the model then uses.
 MAX_BOXES = 1000

@@ -22,11 +22,10 @@ from tfdeconv.export.signatures import signatures
 from tfdeconv.export.warmup import write_warmup
 from tfdeconv.files import cannot_write, replacing
 from tfdeconv.images import MAX_PIXELS
-from tfdeconv.inference.any_size import size_rule
-from tfdeconv.inference.checks import require_choice
-from tfdeconv.inference.precision import PRECISIONS
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import class_names
+from tfdeconv.segmentation.network import PRECISIONS
+from tfdeconv.segmentation.segmenter import Segmenter
+from tfdeconv.segmentation.whole_image import size_rule
 from tfdeconv.version import __version__
 
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
@@ -122,7 +121,10 @@ def _check_arguments(crf: DenseCRF | None, precision: str, max_pixels: int) -> N
             '`crf` must have backend="tensorflow" to run without Python. Received: '
             f"backend={crf.backend!r}"
         )
-    require_choice("precision", precision, PRECISIONS)
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"`precision` must be one of {PRECISIONS}. Received: precision={precision!r}"
+        )
     if not 1 <= max_pixels <= MAX_PIXELS:
         raise ValueError(
             f"`max_pixels` must be from 1 to {MAX_PIXELS}. Received: max_pixels={max_pixels}"

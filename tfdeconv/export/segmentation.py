@@ -1,20 +1,24 @@
-"""`Segmenter.segment` for one image as one graph: boxes, regions, network, aggregation, CRF."""
+"""The steps of `tfdeconv.segmentation.pipeline` for one image as one graph."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfdeconv.data.crops import crop_images
-from tfdeconv.export.grid import multi_scale_grid
-from tfdeconv.export.label_maps import combine_scores, label_pixels
 from tfdeconv.export.label_png import encode_label_png
-from tfdeconv.export.refine import refine
-from tfdeconv.inference.regions import choose_regions
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.aggregate import Canvas
+from tfdeconv.segmentation.pipeline import (
+    canvas_spec,
+    label_pixels,
+    largest_probability,
+    refine,
+)
+from tfdeconv.segmentation.regions import multi_scale_grid
+from tfdeconv.segmentation.segmenter import Segmenter
 
 Network = Callable[[tf.Tensor], tf.Tensor]
-ImageSegmenter = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+_IMAGE = tf.TensorSpec((None, None, 3), tf.uint8)
 
 
 class Summary(NamedTuple):
@@ -31,67 +35,72 @@ class Summary(NamedTuple):
     class_shares: tf.Tensor
 
 
-def image_segmenter(segmenter: Segmenter, network: Network, size: int) -> ImageSegmenter:
-    """Returns the graph that labels the pixels of one image.
-
-    It is one function, so that it stands once in the file, however many signatures call it.
+class ImageSegmenter:
+    """Labels the pixels of one image, by graphs that stand once in the file.
 
     Args:
-        segmenter: Gives the number of boxes, the way to combine scores, and the CRF; its own search
-            for boxes has no part in the graph.
-        network: `(n, size, size, 3)` float32 crops -> `(n, rows, columns, classes)` float32 scores.
-        size: side of the network's input in pixels.
-
-    Returns:
-        A function of an image, `(height, width, 3)` uint8 RGB; proposals, `(n, 4)` float32, best
-        first; and a scalar int32, how many of them to use, below 0 for the multi-scale grid in
-        their place. It gives `(height, width)` uint8 labels, and `(height, width)` float32, the
-        probability of each.
+        segmenter: Gives the steps and the CRF; its own search for boxes has no part in the graph.
     """
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, None, 3), tf.uint8),
-            tf.TensorSpec((None, 4), tf.float32),
-            tf.TensorSpec((), tf.int32),
-        ],
-        autograph=False,
-    )
-    def segment(
-        image: tf.Tensor, boxes: tf.Tensor, count: tf.Tensor
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter, self._pipeline = segmenter, segmenter.pipeline
+        boxes, count = tf.TensorSpec((None, 4), tf.float32), tf.TensorSpec((), tf.int32)
+        self.whole = tf.function(self._whole, input_signature=[_IMAGE], autograph=False)
+        self.by_boxes = tf.function(
+            self._by_boxes, input_signature=[_IMAGE, boxes, count], autograph=False
+        )
+
+    def _by_boxes(
+        self, image: tf.Tensor, boxes: tf.Tensor, count: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Labels an image in regions.
+
+        Args:
+            image: `(height, width, 3)` uint8 RGB.
+            boxes: `(n, 4)` float32 proposals, best first.
+            count: scalar int32, how many of them to use, below 0 for the multi-scale grid in their
+                place.
+
+        Returns:
+            `(height, width)` uint8 labels, and the `(height, width)` float32 probability of each.
+        """
         height, width = tf.unstack(tf.shape(image)[:2])
         boxes = tf.cond(count < 0, lambda: multi_scale_grid(height, width), lambda: boxes[:count])
-        regions = choose_regions(boxes, height, width, segmenter.boxes, size)
+        return self._labelled(image, boxes)
 
-        def region_scores(batch: tf.Tensor) -> tf.Tensor:
-            return network(crop_images(image, batch, size))
+    def _whole(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Labels an image as a whole; result as `_by_boxes`."""
+        return self._labelled(image, tf.zeros((0, 4)))
 
-        return label_regions(segmenter, region_scores, regions, image)
+    def _labelled(self, image: tf.Tensor, boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        height, width = tf.unstack(tf.shape(image)[:2])
+        scores = self._scores(image, boxes, height, width)
+        if self._segmenter.crf is None:
+            return label_pixels(scores, height, width, largest_probability)
+        refined = refine(self._segmenter.crf, scores, image)
+        return label_pixels(refined, height, width, _largest)
 
-    return segment
+    def _scores(
+        self, image: tf.Tensor, boxes: tf.Tensor, height: tf.Tensor, width: tf.Tensor
+    ) -> tf.Tensor:
+        pipeline = self._pipeline
+        regions = pipeline.regions(boxes, height, width)
 
+        def add_batch(first: tf.Tensor, canvas: Canvas) -> tuple[tf.Tensor, Canvas]:
+            batch = regions[first : first + pipeline.batch_size]
+            scores = pipeline.network.graph(pipeline.pictures(image, batch))
+            canvas = pipeline.add(canvas, scores, batch, height, width)
+            return first + pipeline.batch_size, canvas
 
-def label_regions(
-    segmenter: Segmenter, region_scores: Network, regions: tf.Tensor, image: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Labels an image by what the network says of its regions.
-
-    Args:
-        segmenter: Gives the way to combine scores, and the CRF.
-        region_scores: `(n, 4)` int32 regions -> `(n, rows, columns, classes)` float32 scores.
-        regions: `(m, 4)` int32, in pixels of the image, m at least 1.
-        image: `(height, width, 3)` uint8 RGB.
-
-    Returns:
-        `(height, width)` uint8 labels, and the `(height, width)` float32 probability of each.
-    """
-    height, width = tf.unstack(tf.shape(image)[:2])
-    scores = combine_scores(segmenter, region_scores, regions, height, width)
-    if segmenter.crf is None:
-        return label_pixels(scores, height, width)
-    refined = refine(segmenter.crf, scores, image)
-    return label_pixels(refined, height, width, probabilities=True)
+        shapes = tf.nest.map_structure(lambda spec: spec.shape, canvas_spec(pipeline.num_classes))
+        _, canvas = tf.while_loop(
+            lambda first, _: first < tf.shape(regions)[0],
+            add_batch,
+            (0, pipeline.start(height, width)),
+            shape_invariants=(tf.TensorShape(()), shapes),
+            parallel_iterations=1,
+        )
+        return pipeline.finish(canvas)
 
 
 def summarise(labels: tf.Tensor, num_classes: int) -> Summary:
@@ -102,3 +111,7 @@ def summarise(labels: tf.Tensor, num_classes: int) -> Summary:
     counts, order = tf.math.top_k(counts, num_classes)
     shares = tf.cast(counts / tf.size(labels), tf.float32)
     return Summary(encode_label_png(labels), tf.where(counts > 0, order, -1), shares)
+
+
+def _largest(probabilities: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_max(probabilities, axis=-1)

@@ -6,6 +6,7 @@ over one copy of the weights and hold TensorFlow ops only: they run without Pyth
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tfdeconv.export.batches import Labels, Outputs, label_each, summarise_each
@@ -19,17 +20,17 @@ from tfdeconv.export.requests import (
     require_images,
     require_touching,
 )
-from tfdeconv.export.segmentation import Network, image_segmenter
-from tfdeconv.export.whole_image import whole_image_segmenter
-from tfdeconv.inference.any_size import SizeRule, size_rule
-from tfdeconv.inference.graph import network_graph
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.export.segmentation import ImageSegmenter, Network
+from tfdeconv.segmentation.segmenter import Segmenter
+from tfdeconv.segmentation.whole_image import SizeRule, size_rule
 
 Endpoint = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
 # The first one becomes `serving_default`: who asks without a name has photographs.
 SEGMENT_BYTES, SEGMENT_BYTES_WITH_BOXES = "segment_bytes", "segment_bytes_with_boxes"
 SEGMENT, REGIONS, REGIONS_UINT8 = "segment", "regions", "regions_uint8"
 
+# Odd, even, and a multiple of nothing that a network halves by.
+_TRIED = (13, 22)
 _FILES = tf.TensorSpec((None,), tf.string, "images_bytes")
 _IMAGES = tf.TensorSpec((None, None, None, 3), tf.uint8, "images")
 _BOXES = [
@@ -57,22 +58,23 @@ def signatures(
         UserError: when a network of no size does not take images of every size.
     """
     # One function that all signatures call: the network stands once in the file.
-    network = network_graph(segmenter.model)
+    network = segmenter.network.graph
     if size is None:
-        segmenting = _of_whole_images(segmenter, network, max_pixels, class_names)
-        return segmenting | _of_crops(network, None, max_pixels, size_rule(segmenter.model))
-    segmenting = _by_boxes(segmenter, network, size, max_pixels, class_names)
+        rule = size_rule(segmenter.model)
+        # A server has no sentence for a network that does not take every size.
+        segmenter.network(np.zeros((1, *rule.fit(_TRIED), 3), np.float32))
+        segmenting = _of_whole_images(segmenter, max_pixels, class_names)
+        return segmenting | _of_crops(network, None, max_pixels, rule)
+    segmenting = _by_boxes(segmenter, max_pixels, class_names)
     return segmenting | _of_crops(network, size, max_pixels)
 
 
 def _by_boxes(
     segmenter: Segmenter,
-    network: Network,
-    size: int,
     max_pixels: int,
     class_names: tf.lookup.StaticHashTable | None,
 ) -> dict[str, Endpoint]:
-    segment_image = image_segmenter(segmenter, network, size)
+    segment_image = ImageSegmenter(segmenter).by_boxes
 
     def label(index: tf.Tensor, image: tf.Tensor, boxes: tf.Tensor, count: tf.Tensor) -> Labels:
         return segment_image(image, require_touching(boxes, count, image, index), count)
@@ -108,11 +110,10 @@ def _by_boxes(
 
 def _of_whole_images(
     segmenter: Segmenter,
-    network: Network,
     max_pixels: int,
     class_names: tf.lookup.StaticHashTable | None,
 ) -> dict[str, Endpoint]:
-    segment_image = whole_image_segmenter(segmenter, network)
+    segment_image = ImageSegmenter(segmenter).whole
 
     def label_file(index: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
         return segment_image(decode_upright(data, index, max_pixels))[0]

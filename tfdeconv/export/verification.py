@@ -14,9 +14,9 @@ from tfdeconv.errors import UserError
 from tfdeconv.export.fresh_process import Arrays, run_in_fresh_process
 from tfdeconv.export.metadata import Metadata, newest_version, read_metadata
 from tfdeconv.export.samples import sample_requests
-from tfdeconv.inference.refine import refine
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import load_for_inference
+from tfdeconv.segmentation.pipeline import refine
+from tfdeconv.segmentation.segmenter import Segmenter
 
 # Largest difference of the scores over the largest score. The same graph on the same machine
 # differs by nothing or by the order of additions; bfloat16 rounds 2**16 times as coarsely.
@@ -164,7 +164,7 @@ def _probabilities(segmenter: Segmenter, image: np.ndarray, boxes: np.ndarray | 
     scores = segmenter.scores(image, boxes)
     if segmenter.crf is None:
         return tf.nn.softmax(scores).numpy()
-    return np.asarray(refine(segmenter.crf, scores, image).scores)
+    return np.asarray(refine(segmenter.crf, tf.constant(scores), tf.constant(image)))
 
 
 def _joined(label_maps: Iterable[np.ndarray]) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 from tfdeconv.errors import UserError
 from tfdeconv.export.litert import SIGNATURE
 from tfdeconv.export.samples import sample_photograph
-from tfdeconv.inference.network import inference_network
 from tfdeconv.models import load_for_inference
+from tfdeconv.segmentation.network import inference_network
 
 # Difference of a pixel's scores over the largest score of its crop, where additions come in another
 # order: 1e-6. But where rounding decides which of two elements of a window is the larger one, a

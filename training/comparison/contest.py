@@ -10,9 +10,9 @@ import numpy as np
 from tfdeconv import files, images
 from tfdeconv.boxes import load
 from tfdeconv.data import voc
-from tfdeconv.inference.evaluate import evaluate
-from tfdeconv.inference.segmenter import Segmenter
 from tfdeconv.models import load_model
+from tfdeconv.segmentation.evaluate import evaluate
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.training import batch_norm
 from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.stages import find_recipe

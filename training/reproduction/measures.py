@@ -9,8 +9,8 @@ from typing import Any
 from tfdeconv import boxes, files
 from tfdeconv.crf import DenseCRF
 from tfdeconv.data.voc import read_split
-from tfdeconv.inference.evaluate import evaluate
-from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.segmentation.evaluate import evaluate
+from tfdeconv.segmentation.segmenter import Segmenter
 from training.reproduction.runs import Setting
 from training.reproduction.sizes import iou_by_size
 

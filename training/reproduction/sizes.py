@@ -7,6 +7,7 @@ import numpy as np
 
 from tfdeconv import boxes, images
 from tfdeconv.data import maps
+from tfdeconv.data.crops import enlarge_to_square
 from tfdeconv.data.voc import Split
 from tfdeconv.labels import IGNORE_LABEL
 
@@ -54,7 +55,7 @@ def object_ious(
         The longer side of the box over the longer side of the image, and the IoU.
     """
     instances = maps.find_objects(objects, labels)
-    squares = boxes.clip(boxes.enlarge_to_square(instances.boxes), *labels.shape)
+    squares = boxes.clip(enlarge_to_square(instances.boxes).numpy(), *labels.shape)
     rows = zip(instances.ids, instances.boxes, squares, instances.classes(), strict=True)
     for number, (top, left, bottom, right), square, label in rows:
         window = slice(square[0], square[2]), slice(square[1], square[3])
