@@ -11,7 +11,7 @@ from tfdeconv import images
 from tfdeconv.crf import DenseCRF
 from tfdeconv.export import export_saved_model
 from tfdeconv.export import refine as graph_refine
-from tfdeconv.export.class_table import name_classes
+from tfdeconv.export.batches import name_classes
 from tfdeconv.export.segmentation import summarise
 from tfdeconv.export.signatures import signatures
 from tfdeconv.inference import refine

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 
 from tfdeconv import images
-from tfdeconv.export.metadata import Metadata
+from tfdeconv.export.saved_model import Metadata
 
 # A signature, its inputs, and what the refusal says: the element, or the decoder's words.
 Wrong = tuple[str, dict[str, np.ndarray], str]
@@ -14,7 +14,7 @@ BOXES = np.array([[3, 4, 40, 30], [0, 0, 30, 9], [10, 2, 33, 40]], np.float32)
 
 
 def texts(*values: bytes) -> np.ndarray:
-    """Byte strings as an array, as the C API has them."""
+    """Byte strings as an array of objects."""
     return np.array(values, object)
 
 
