@@ -22,7 +22,7 @@ from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
 from tfdeconv.export import fresh_process
 from tfdeconv.export.fresh_process import Arrays, read_arrays, write_arrays
-from tfdeconv.export.litert import SIGNATURE
+from tfdeconv.export.portable import SIGNATURE
 from tfdeconv.export.saved_model import (
     Metadata,
     newest_version,
