@@ -58,7 +58,9 @@ _SHRUNK = (45, 611)
 # "W0000 00:00:..." of absl, "2026-11-20 19:45:33.25: W tensorflow/..." of older libraries
 _WARNING = re.compile(r"^([WEF]\d{4} |\S+ \S+: [WEF] )")
 # That a machine has no GPU, no driver for it or a smaller processor is no fault of the folder.
-_MACHINE = re.compile(r"cuda|cudnn|cublas|gpu|tensorrt|tf-trt|onednn supports", re.IGNORECASE)
+_MACHINE = re.compile(
+    r"cuda|cudnn|cublas|computation placer|gpu|tensorrt|tf-trt|onednn supports", re.IGNORECASE
+)
 
 Runtime = tuple[tuple[int, ...], bool, Callable[[np.ndarray], np.ndarray]]
 
@@ -105,10 +107,10 @@ def verify(
     """Runs an exported folder in a fresh process and compares it with its model in this one.
 
     The other process cannot import Keras or tfdeconv. It loads the folder by `tf.saved_model.load`
-    and warms it up by the folder's own requests. Both answer the same: random
-    crops for `regions`, random photographs with boxes (some leave the image, one image has none)
-    for `segment`, and a PNG and a JPEG for `segment_bytes`; `Segmenter` speaks for the model. Of a
-    network for images of every size there are no boxes, and one image is large enough to be shrunk.
+    and warms it up by the folder's own requests. Both answer the same: random crops for `regions`,
+    random photographs with boxes (some leave the image, one image has none) for `segment`, and a
+    PNG and a JPEG for `segment_bytes`; `Segmenter` speaks for the model. Of a network for images of
+    every size there are no boxes, and one image is large enough to be shrunk.
     Scores are compared with those of the model as it is served, batch normalisation folded and in
     the precision of the folder: rounding decides which of two nearly equal maxima a switch points
     to, and in a large network that moves scores by more than most mistakes would. The labels of
@@ -407,7 +409,7 @@ def _expected_of_file(model: keras.Model, crops: np.ndarray, path: Path) -> np.n
     size = model.input_shape[1]
     if size not in (None, crops.shape[1]):
         raise _another(path, f"crops of {crops.shape[1]} pixels, not {size}")
-    if any(layer.compute_dtype in ("float16", "bfloat16") for layer in model.layers):
+    if _computes_in_half(model):
         model = inference_network(model, "float32")
     return model.predict_on_batch(crops)
 
