@@ -10,14 +10,16 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfdeconv/version.py").read
 
 EXTRAS = {
     "crf": ["pydensecrf2"],
-    "serving": ["grpcio"],
+    # For gRPC, and for the requests that warm a server up.
+    "serving": ["tensorflow-serving-api>=2.21"],
     "hub": ["keras-hub>=0.32"],
     "onnx": ["tf2onnx", "onnx", "onnxruntime"],
     "litert": ["ai-edge-litert"],
 }
 # What the default suite can run with; PyTorch, KerasHub and pydensecrf are used where they are.
 EXTRAS["test"] = [
-    *("pytest", "pytest-xdist", "ruff", "mypy", "jax", "tensorflow-serving-api"),
+    *("pytest", "pytest-xdist", "ruff", "mypy", "jax"),
+    *EXTRAS["serving"],
     *EXTRAS["onnx"],
     *EXTRAS["litert"],
 ]
@@ -39,6 +41,8 @@ setup(
         "numpy>=2.0",
         "opencv-contrib-python-headless>=4.11",
         "rich>=13",
+        # The client of a server; TensorFlow brings it along.
+        "urllib3>=2",
     ],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["tfdeconv = tfdeconv.cli.main:main"]},

@@ -1,8 +1,8 @@
 """Promises that every public layer, network, loss and metric keeps; a new one joins goldens.py.
 
 Saved as `.keras`, opened in a fresh process without `custom_objects`, it gives the same; exported
-as a SavedModel, it gives the same in a process without tfdeconv, Keras and TensorFlow's Python. All
-goldens share one process of each kind, since starting one takes seconds.
+as a SavedModel, it gives the same in a process that has neither tfdeconv nor Keras. All goldens
+share one process of each kind, since starting one takes seconds.
 """
 
 import importlib
@@ -28,8 +28,8 @@ from tests.goldens import (
 from tests.helpers import run_python
 from tfdeconv import layers, models
 from tfdeconv.export import export_saved_model
-from tfdeconv.export.fresh_process import run_all_in_fresh_process
-from tfdeconv.export.samples import sample_photograph
+from tfdeconv.export.saved_model import sample_photograph
+from tfdeconv.export.verification import run_all_in_fresh_process
 from tfdeconv.images import decode_labels, encode_png
 from tfdeconv.segmentation.segmenter import Segmenter
 

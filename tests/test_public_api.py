@@ -13,7 +13,7 @@ import tfdeconv
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(tfdeconv.__path__, "tfdeconv.")
-    # The C API package is a program of its own, and running it is its test.
+    # Importing it would run the command.
     if not module.name.endswith("__main__")
 )
 # The README's names: what `import tfdeconv` offers.

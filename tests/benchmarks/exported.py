@@ -7,8 +7,9 @@ import numpy as np
 
 from tests.benchmarks.figures import Figure, interleaved
 from tests.benchmarks.segment import photographs
+from tests.serving.bare_process import signature_defs, tensors_of
+from tests.serving.c_api import Session
 from tfdeconv.export import export_saved_model
-from tfdeconv.export.c_api import Session
 from tfdeconv.images import read_image
 from tfdeconv.models import DeconvNet
 from tfdeconv.proposals import multi_scale_grid
@@ -23,7 +24,8 @@ def measure() -> list[Figure]:
     model = DeconvNet()
     generator = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(export_saved_model(model, folder))
+        exported = export_saved_model(model, folder)
+        session = Session(exported, tensors_of(signature_defs(exported)))
         segmenter = Segmenter(model)
         del model
         crops = generator.integers(0, 256, (BATCH, 224, 224, 3)).astype(np.float32)

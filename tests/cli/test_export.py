@@ -56,6 +56,15 @@ def test_choices_reach_the_library(monkeypatch) -> None:
     assert chosen == {"crf": DenseCRF(), "precision": "bfloat16", "max_pixels": 1000}
 
 
+def test_what_warms_a_server_up_needs_a_package(run, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(export, "export_saved_model", lambda *_, **__: "served/1", raising=False)
+    monkeypatch.setattr("tfdeconv.models.load_for_inference", lambda path: path)
+    assert main(["export", str(run), str(tmp_path)]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    assert line == 'served/1: no requests to warm up a server: `pip install "tfdeconv[serving]"`'
+
+
 def test_mistakes_are_told_in_a_sentence(run, tmp_path, capsys) -> None:
     assert main(["export", str(tmp_path / "nothing"), str(tmp_path / "served")]) == 1
     assert "tfdeconv: error: `" in capsys.readouterr().err

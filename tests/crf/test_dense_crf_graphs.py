@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.crf.scenes import RAW, scene
-from tfdeconv.export.fresh_process import run_in_fresh_process
+from tfdeconv.export.verification import run_in_fresh_process
 
 ANY_SIZE = [tf.TensorSpec((None,) * 3, name="p"), tf.TensorSpec((None,) * 3, tf.uint8, "image")]
 

@@ -1,5 +1,6 @@
 """The client against servers that misbehave: busy, absent, slow, strange, or something else."""
 
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -185,7 +186,14 @@ def test_grpc_is_asked_again_when_unavailable_only() -> None:
         server.stop(None).wait()
 
 
-def test_the_client_loads_no_tensorflow() -> None:
-    code = "import sys; from tfdeconv.export import Client; Client('http://a'); Client('grpc://a')"
+def test_over_http_the_client_loads_no_tensorflow() -> None:
+    code = "import sys; from tfdeconv.export import Client; Client('http://a')"
     process = run_python("-c", f"{code}; print({{'tensorflow', 'keras'}} & set(sys.modules))")
     assert process.stdout == "set()\n", process.stderr
+
+
+@pytest.mark.parametrize("package", ["grpc", "tensorflow_serving.apis"])
+def test_what_grpc_needs_is_told(monkeypatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match=r'pip install "tfdeconv\[serving\]"`, or use http'):
+        Client("grpc://a")

@@ -3,6 +3,7 @@
 import re
 import resource
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from tests.export.image_files import (
 )
 from tfdeconv import images
 from tfdeconv.errors import UserError
-from tfdeconv.export import jpeg_segments, png_chunks
+from tfdeconv.export import image_bytes
 from tfdeconv.export.image_bytes import decode_upright
 
 MAX_PIXELS = 2**16
@@ -111,78 +112,117 @@ def test_entries_behind_a_count_that_is_too_high_are_not_read(decode) -> None:
 
 
 _HEADER = PNG[8:33]
-REFUSED = {
+PROGRESSIVE = KINDS["progressive jpeg"]
+# Files of another kind, without pixels or with too many: what an array of bytes can tell for free.
+NAMED = {
     "nothing": (b"", "0 bytes of another kind"),
     "text": (b"hello", "5 bytes of another kind"),
     "gif": (b"GIF89a" + bytes(100), "106 bytes of another kind"),
     "bmp": (cv2.imencode(".bmp", PHOTO)[1].tobytes(), "bytes of another kind"),
-    "jpeg: its first marker": (b"\xff\xd8", r"2 bytes cut short .*ends before its pixels"),
-    "jpeg: its first segments": (JPEG[:200], "200 bytes cut short .*ends before its pixels"),
-    "jpeg: no end": (JPEG[:-3], "no end mark"),
-    "jpeg: no marker": (JPEG[:2] + b"abcd" + JPEG[2:], "no marker where one should be"),
-    "jpeg: two frames": (JPEG[:2] + segment(0xC0, bytes([8, 0, 9, 0, 9, 3])) + JPEG[2:], "two fr"),
-    "jpeg: no frame": (b"\xff\xd8" + segment(0xDA, b"") + b"\xff\xd9", "no frame header"),
-    "jpeg: no length": (JPEG[:2] + b"\xff\xe2\0\0" + JPEG[2:], "a segment without a length"),
-    "jpeg: a restart": (JPEG[:2] + b"\xff\xd0\0\2" + JPEG[2:], "a marker out of place"),
-    "png: its signature": (PNG[:8], "8 bytes cut short .*ends within a chunk"),
-    "png: no end": (PNG[:-12], "ends within a chunk"),
-    "png: a pixel changed": (PNG[:90] + bytes([PNG[90] ^ 1]) + PNG[91:], "a checksum is wrong"),
-    "png: a remark changed": (PNG[:33] + b"\0\0\0\3tEXta=b\0\0\0\0" + PNG[33:], "a checksum is"),
-    "png: no header": (PNG[:8] + PNG[33:], "its header is not its first chunk"),
-    "png: two headers": (PNG[:33] + _HEADER + PNG[33:], "its header is not its first chunk"),
-    "png: a long header": (PNG[:8] + chunk(b"IHDR", bytes(14)) + PNG[33:], "another length"),
-    "png: 4 bits of RGB": (
-        PNG[:8] + chunk(b"IHDR", _HEADER[8:16] + b"\4\2\0\0\0") + PNG[33:],
-        "is wro",
-    ),
-    "png: a filter": (
-        PNG[:8] + chunk(b"IHDR", _HEADER[8:18] + b"\0\1\0") + PNG[33:],
-        "header is wr",
-    ),
-    "no pixels": (empty_png(0, 7), r"have 1 to 65536 pixels .*height and width\] \[0\] \[7\]"),
-    "too many pixels": (empty_png(256, 257), r"have 1 to 65536 pixels .*\[256\] \[257\]"),
+    "jpeg: its first marker": (b"\xff\xd8", "2 bytes of another kind"),
+    "jpeg: no marker": (JPEG[:2] + b"abcd" + JPEG[2:], "bytes of another kind"),
+    "png: its signature": (PNG[:8], "8 bytes of another kind"),
+    "png: no header": (PNG[:8] + PNG[33:], "bytes of another kind"),
+    "png: a long header": (PNG[:8] + chunk(b"IHDR", bytes(14)) + PNG[33:], "of another kind"),
+    "png: half a header": (PNG[:18], "have 1 to 65536 pixels"),
+    "no pixels": (empty_png(0, 7), r"have 1 to 65536 pixels.* height, width\] \[0\] \[7\]"),
+    "too many pixels": (empty_png(256, 257), r"have 1 to 65536 pixels.* \[256\] \[257\]"),
     "too long": (empty_png(1, 2_000_000), "have 1 to 65536 pixels"),
+    "too many bytes": (PNG[:16] + b"\xff" * 8 + PNG[24:], "have 1 to 65536 pixels"),
+}
+BY_DECODER = {
+    "jpeg: its first segments": JPEG[:200],
+    "jpeg: its header": JPEG[: JPEG.index(b"\xff\xda") + 9],
+    "jpeg: no end": JPEG[:-3],
+    "progressive jpeg: no end": PROGRESSIVE[:-1],
+    "jpeg: two frames": JPEG[:2] + segment(0xC0, bytes([8, 0, 9, 0, 9, 3])) + JPEG[2:],
+    "jpeg: no frame": b"\xff\xd8" + segment(0xDA, b"") + b"\xff\xd9",
+    "jpeg: no colours": JPEG.replace(b"\xff\xda\0\x0c\3", b"\xff\xda\0\x0c\0"),
+    "jpeg: lossless": JPEG.replace(b"\xff\xc0", b"\xff\xc3"),
+    "jpeg: a reserved marker": JPEG[:-2] + b"\xff\5" + JPEG[-2:],
+    "png: no end": PNG[:-12],
+    "png: a pixel changed": PNG[:90] + bytes([PNG[90] ^ 1]) + PNG[91:],
+    "png: two headers": PNG[:33] + _HEADER + PNG[33:],
+    "png: 4 bits of RGB": PNG[:8] + chunk(b"IHDR", _HEADER[8:16] + b"\4\2\0\0\0") + PNG[33:],
+    "png: a filter": PNG[:8] + chunk(b"IHDR", _HEADER[8:18] + b"\0\1\0") + PNG[33:],
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_is_refused_by_name(decode, name: str) -> None:
-    data, reason = REFUSED[name]
+@pytest.mark.parametrize("name", NAMED)
+def test_another_kind_or_size_is_refused_by_name(decode, name: str) -> None:
+    data, reason = NAMED[name]
     message = refusal(decode, data)
     assert "`images_bytes[3]` must" in message
     assert re.search(reason, message), message
 
 
-# OpenCV reads larger ones, and passes over markers that stand alone.
-ONLY_HERE = {"too many pixels", "too long", "jpeg: a restart"}
+@pytest.mark.parametrize("name", BY_DECODER)
+def test_damaged_files_are_refused_by_the_decoder(decode, name: str) -> None:
+    assert re.search("Invalid (JPEG|PNG)", refusal(decode, BY_DECODER[name]))
 
 
-@pytest.mark.parametrize("name", sorted(REFUSED.keys() - ONLY_HERE))
+# OpenCV reads larger ones, and passes over markers behind the pixels.
+ONLY_HERE = {"too many pixels", "too long", "jpeg: a reserved marker"}
+
+
+@pytest.mark.parametrize("name", sorted((NAMED.keys() | BY_DECODER.keys()) - ONLY_HERE))
 def test_what_is_refused_in_the_graph_is_refused_by_opencv(name: str) -> None:
     with pytest.raises(UserError):
-        images.decode_image(REFUSED[name][0])
+        images.decode_image(BY_DECODER.get(name) or NAMED[name][0])
 
 
-def test_a_hundred_megapixels_are_refused_before_they_are_decoded(decode) -> None:
-    data = empty_png(10_000, 10_000)
-    assert len(data) < 100_000
+def claims(data: bytes, frame: int, height: int, width: int) -> bytes:
+    """The JPEG file with another size in its frame header."""
+    start = data.index(bytes([255, frame])) + 5
+    return data[:start] + struct.pack(">HH", height, width) + data[start + 4 :]
+
+
+TEXT = zlib.compress(bytes(7_900_000), 9)
+SCAN = segment(0xDA, b"\1\1\0\1\5\0")
+BOMBS = {
+    "png of 100 megapixels": (empty_png(10_000, 10_000), r"\[10000\] \[10000\]"),
+    "jpeg": (claims(JPEG, 0xC0, 20_000, 20_000), r"\[20000\] \[20000\]"),
+    "progressive jpeg": (claims(PROGRESSIVE, 0xC2, 65_500, 65_500), r"\[65500\] \[65500\]"),
+    "a chunk that claims to be the header": (
+        PNG[:8] + chunk(b"abCd", _HEADER[8:21]) + empty_png(10_000, 10_000)[8:],
+        "of another kind",
+    ),
+    "texts": (PNG[:33] + chunk(b"zTXt", b"a\0\0" + TEXT) * 33 + PNG[33:], "or 32 compressed"),
+    "texts behind": (
+        PNG[:-12] + chunk(b"iTXt", b"a\0\1\0\0\0" + TEXT) * 33 + PNG[-12:],
+        "or 32 compressed",
+    ),
+    "scans": (PROGRESSIVE[:-2] + SCAN * 500 + b"\xff\xd9", "have at most 500 scans"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_before_they_take_memory(decode, name: str) -> None:
+    data, reason = BOMBS[name]
+    assert len(data) < 300_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert "[10000] [10000]" in refusal(decode, data)
+    message = refusal(decode, data)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+    assert "`images_bytes[3]` must" in message and re.search(reason, message), message
 
 
-def test_files_of_nothing_but_chunks_or_segments_are_refused(monkeypatch) -> None:
-    monkeypatch.setattr(png_chunks, "MOST_PARTS", 4)
-    monkeypatch.setattr(jpeg_segments, "MOST_PARTS", 4)
-    for read, data in (
-        (png_chunks.read_chunks, PNG[:33] + 5 * chunk(b"tEXt", b"") + PNG[33:]),
-        (jpeg_segments.read_segments, JPEG[:2] + 5 * b"\xff" + JPEG[2:]),
-    ):
-        damage = read(tf.io.decode_raw(data, tf.uint8)).damage
-        assert b"it has too many" in damage.numpy()
+def test_as_many_scans_and_texts_as_files_have_are_decoded(decode) -> None:
+    text = chunk(b"zTXt", b"a\0\0" + zlib.compress(b"text"))
+    for data in (PROGRESSIVE[:-2] + SCAN * 100 + b"\xff\xd9", PNG[:33] + text * 32 + PNG[33:]):
+        assert decode(tf.constant(data)).shape == PHOTO.shape
 
 
-@pytest.mark.parametrize("data", [JPEG, PNG], ids=["jpeg", "png"])
+def test_an_exif_block_behind_more_parts_than_files_have_is_not_read(decode, monkeypatch) -> None:
+    monkeypatch.setattr(image_bytes, "_MOST_PARTS", 4)
+    for data, part in ((JPEG, segment(0xFE, b"")), (PNG, chunk(b"tEXt", b"a\0"))):
+        start = 2 if data is JPEG else 33
+        turned = with_exif(data, tiff(6))
+        many = turned[:start] + 5 * part + turned[start:]
+        upright = image_bytes.decode_upright(tf.constant(many), tf.constant(0), MAX_PIXELS)
+        assert upright.shape == (31, 45, 3) and decode(tf.constant(many)).shape == (45, 31, 3)
+
+
+@pytest.mark.parametrize("data", [JPEG, PROGRESSIVE, PNG], ids=["jpeg", "progressive", "png"])
 def test_files_that_were_damaged_at_random(decode, data: bytes) -> None:
     generator = np.random.default_rng(0)
     for number in range(60):

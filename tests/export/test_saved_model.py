@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import resource
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tests.export.networks import plain_network
 from tfdeconv.crf import DenseCRF, pydensecrf_backend
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model, read_metadata
-from tfdeconv.export.c_api.signature_defs import Signature, TensorInfo, read_signatures
-from tfdeconv.export.metadata import newest_version
+from tfdeconv.export.saved_model import WARMUP_FILE, newest_version, read_warmup
 from tfdeconv.layers import Scores
 from tfdeconv.models import DeconvNet
 from tfdeconv.weights import fold_batch_norm
@@ -38,40 +39,57 @@ def exported(network, tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_signatures_have_names_and_the_batch_first(exported) -> None:
-    from tensorflow.core.protobuf import saved_model_pb2
+    def described(infos) -> dict[str, tuple]:
+        return {
+            name: (tf.as_dtype(info.dtype).name, tuple(dim.size for dim in info.tensor_shape.dim))
+            for name, info in infos.items()
+        }
 
-    saved = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
-    found = read_signatures(saved.meta_graphs[0].SerializeToString())
-
-    def public(infos: dict[str, TensorInfo]) -> dict[str, tuple]:
-        return {name: info[1:] for name, info in infos.items()}
-
-    described = {name: Signature(*map(public, both)) for name, both in found.items()}
-    segment = Signature(
-        {
-            "images": ("uint8", (-1, -1, -1, 3)),
-            "boxes": ("float32", (-1, -1, 4)),
-            "counts": ("int32", (-1,)),
-        },
-        {"labels": ("uint8", (-1, -1, -1)), "confidence": ("float32", (-1, -1, -1))},
-    )
+    saved = SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    found = dict(saved.meta_graphs[0].signature_def)
+    del found["__saved_model_init_op"]
+    images = {"images": ("uint8", (-1, -1, -1, 3))}
+    boxes = {"boxes": ("float32", (-1, -1, 4)), "counts": ("int32", (-1,))}
+    labels = {"labels": ("uint8", (-1, -1, -1)), "confidence": ("float32", (-1, -1, -1))}
     scores = {"scores": ("float32", (-1, 32, 32, 3))}
-    encoded = {"images_bytes": ("object", (-1,))}
+    encoded = {"images_bytes": ("string", (-1,))}
     summary = {
-        "labels_png_bytes": ("object", (-1,)),
+        "labels_png_bytes": ("string", (-1,)),
         "class_ids": ("int32", (-1, 3)),
         "class_shares": ("float32", (-1, 3)),
-        "class_names": ("object", (-1, 3)),
+        "class_names": ("string", (-1, 3)),
     }
-    boxes = {name: segment.inputs[name] for name in ("boxes", "counts")}
-    assert described == {
-        "segment_bytes": Signature(encoded, summary),
-        "serving_default": Signature(encoded, summary),
-        "segment_bytes_with_boxes": Signature({**encoded, **boxes}, summary),
-        "segment": segment,
-        "regions": Signature({"crops": ("float32", (-1, 32, 32, 3))}, scores),
-        "regions_uint8": Signature({"crops": ("uint8", (-1, 32, 32, 3))}, scores),
+    assert {name: (described(o.inputs), described(o.outputs)) for name, o in found.items()} == {
+        "segment_bytes": (encoded, summary),
+        "serving_default": (encoded, summary),
+        "segment_bytes_with_boxes": ({**encoded, **boxes}, summary),
+        "segment": ({**images, **boxes}, labels),
+        "regions": ({"crops": ("float32", (-1, 32, 32, 3))}, scores),
+        "regions_uint8": ({"crops": ("uint8", (-1, 32, 32, 3))}, scores),
     }
+
+
+def test_every_signature_has_a_request_to_warm_up(exported) -> None:
+    requests = dict(read_warmup(exported))
+    assert sorted(requests) == [
+        *("regions", "regions_uint8", "segment", "segment_bytes"),
+        *("segment_bytes_with_boxes", "serving_default"),
+    ]
+    assert requests["regions"]["crops"].shape == (1, 32, 32, 3)
+    assert requests["regions"]["crops"].dtype == np.float32
+    assert requests["segment"]["images"].shape == (1, 48, 64, 3)
+    kinds = [requests[name]["images_bytes"][0][:4] for name in ("segment_bytes", "serving_default")]
+    assert kinds == [b"\x89PNG", b"\xff\xd8\xff\xe0"]
+
+
+def test_without_the_messages_of_servers_there_is_no_warm_up(
+    exported, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis.prediction_log_pb2", None)
+    folder = export_saved_model(plain_network(), tmp_path)
+    assert not (folder / WARMUP_FILE).exists() and read_metadata(folder).num_classes == 5
+    with pytest.raises(UserError, match=r'pip install "tfdeconv\[serving\]"'):
+        read_warmup(exported)
 
 
 def test_metadata_tells_what_the_graph_cannot(exported) -> None:

@@ -1,4 +1,4 @@
-"""The signatures give what `Segmenter` and the model give, without TensorFlow's Python."""
+"""The signatures give what `Segmenter` and the model give, without Keras and tfdeconv."""
 
 import keras
 import numpy as np
@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tests.export.networks import lively_network, photograph, plain_network
 from tfdeconv.export import export_saved_model
-from tfdeconv.export.fresh_process import run_all_in_fresh_process
 from tfdeconv.export.signatures import signatures
+from tfdeconv.export.verification import run_all_in_fresh_process
 from tfdeconv.segmentation import pipeline
 from tfdeconv.segmentation.segmenter import Segmenter
 
@@ -34,7 +34,7 @@ def exported(network, tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="module")
 def answers(exported, tmp_path_factory: pytest.TempPathFactory):
-    """What a process without Python's TensorFlow gives: ours, and somebody else's by `mean`."""
+    """What a process without Keras and tfdeconv gives: ours, and somebody else's by `mean`."""
     plain = export_saved_model(plain_network(), tmp_path_factory.mktemp("plain"), aggregate="mean")
     requests = {}
     for name, ((height, width), boxes) in CALLS.items():

@@ -13,9 +13,8 @@ from tfdeconv.export import (
     verification,
     verify,
 )
-from tfdeconv.export.c_api.signature_defs import read_saved_model
-from tfdeconv.export.fresh_process import run_in_fresh_process
-from tfdeconv.export.samples import sample_requests
+from tfdeconv.export.saved_model import read_warmup
+from tfdeconv.export.verification import run_in_fresh_process, sample_requests
 from tfdeconv.images import decode_image
 from tfdeconv.labels import encode_png
 from tfdeconv.models import DeconvNet
@@ -54,9 +53,8 @@ def test_the_same_model_agrees(exported, tmp_path) -> None:
 
 
 def test_every_signature_is_warmed_up(answered, exported) -> None:
-    signatures = read_saved_model((exported / "saved_model.pb").read_bytes())
     warmed = {name.split("/")[1] for name in answered[0] if name.startswith("warmup")}
-    assert warmed == set(signatures) and len(signatures) == 6
+    assert warmed == set(dict(read_warmup(exported))) and len(warmed) == 6
 
 
 def test_other_weights_do_not_agree(exported, answers_at_hand) -> None:
@@ -120,7 +118,9 @@ def test_what_cannot_be_verified_is_told(exported, tmp_path) -> None:
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"damaged")
     metadata = (exported / "assets.extra" / "tfdeconv.json").read_text()
     (tmp_path / "1" / "assets.extra" / "tfdeconv.json").write_text(metadata)
-    with pytest.raises(UserError, match=r"must run in TensorFlow without Python.*saved_model.pb"):
+    with pytest.raises(
+        UserError, match=r"must run in TensorFlow without Keras and tfdeconv.*saved_model.pb"
+    ):
         verify(tmp_path, plain_network())
 
 

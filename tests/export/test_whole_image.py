@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tests.export.networks import CLASSES, open_network, photograph
 from tfdeconv import images
@@ -21,10 +21,8 @@ from tfdeconv.export import (
     verification,
     verify,
 )
-from tfdeconv.export.c_api.signature_defs import read_saved_model
-from tfdeconv.export.fresh_process import run_in_fresh_process
-from tfdeconv.export.metadata import newest_version
-from tfdeconv.export.samples import sample_requests
+from tfdeconv.export.saved_model import newest_version
+from tfdeconv.export.verification import run_in_fresh_process, sample_requests
 from tfdeconv.models import PSPNet
 from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.weights import fold_batch_norm
@@ -39,7 +37,7 @@ NAMES = ["alone", pytest.param("crf", marks=pytest.mark.large)]
 
 
 class Served(NamedTuple):
-    """An exported folder, and what a process without TensorFlow's Python says of its requests."""
+    """An exported folder, and what a process without Keras says of its requests."""
 
     folder: Path
     answers: dict[str, np.ndarray]
@@ -124,9 +122,14 @@ def test_regions_are_what_the_network_says(served, network) -> None:
 
 
 def test_there_are_no_boxes(served) -> None:
-    found = read_saved_model((served.folder / "saved_model.pb").read_bytes())
+    saved = SavedModel.FromString((served.folder / "saved_model.pb").read_bytes())
     described = {
-        name: {key: info.shape for key, info in one.inputs.items()} for name, one in found.items()
+        name: {
+            key: tuple(dim.size for dim in info.tensor_shape.dim)
+            for key, info in one.inputs.items()
+        }
+        for name, one in saved.meta_graphs[0].signature_def.items()
+        if not name.startswith("__")
     }
     assert described == {
         "segment_bytes": {"images_bytes": (-1,)},
@@ -157,7 +160,7 @@ def test_weights_and_network_are_stored_once(network, served) -> None:
     stored = tf.train.list_variables(str(served.folder / "variables" / "variables"))
     count = sum(int(np.prod(shape)) for name, shape in stored if shape)
     assert count == fold_batch_norm(network).count_params()
-    saved = saved_model_pb2.SavedModel.FromString((served.folder / "saved_model.pb").read_bytes())
+    saved = SavedModel.FromString((served.folder / "saved_model.pb").read_bytes())
     functions = saved.meta_graphs[0].graph_def.library.function
     ops = [node.op for function in functions for node in function.node_def]
     assert ops.count("Conv2D") == 2

@@ -12,8 +12,12 @@ import pytest
 from tests.export.networks import open_network
 from tests.helpers import CHECKOUT
 from tfdeconv.export import export_saved_model
-from tfdeconv.export.metadata import Metadata, newest_version, read_metadata
-from tfdeconv.export.samples import sample_photograph
+from tfdeconv.export.saved_model import (
+    Metadata,
+    newest_version,
+    read_metadata,
+    sample_photograph,
+)
 from tfdeconv.images import encode_jpeg, encode_png
 from tfdeconv.models import DeconvNet, load_model
 

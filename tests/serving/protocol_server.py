@@ -14,21 +14,20 @@ import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
     predict_pb2,
+    prediction_log_pb2,
     prediction_service_pb2_grpc,
 )
 
-from tfdeconv.export.c_api import Session, TensorFlowError
-from tfdeconv.export.c_api.records import read_warmup
-from tfdeconv.export.c_api.session import FAILED_PRECONDITION
-from tfdeconv.export.c_api.signature_defs import CODES
+from tests.serving.bare_process import signature_defs, tensors_of
+from tests.serving.c_api import CODES, FAILED_PRECONDITION, Session, TensorFlowError
 
 NOT_FOUND = 5
+WARMUP = "assets.extra/tf_serving_warmup_requests"
 # TensorFlow's codes are gRPC's.
 GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
 # Servers answer number by number (kAsProtoField of predict_util.cc).
@@ -44,12 +43,13 @@ class Model:
     """
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.name, self.version, self.session = name, int(folder.name), Session(folder)
-        saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-        self.signature_defs = dict(saved.meta_graphs[0].signature_def)
-        del self.signature_defs["__saved_model_init_op"]
-        for request in read_warmup(folder):
-            self.session.run(request.signature, request.inputs)
+        self.name, self.version = name, int(folder.name)
+        self.signature_defs = signature_defs(folder)
+        self.session = Session(folder, tensors_of(self.signature_defs))
+        for record in tf.data.TFRecordDataset(str(folder / WARMUP)).as_numpy_iterator():
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+            self.session.run(request.model_spec.signature_name, inputs)
 
     def require(self, name: str, version: int | None = None) -> None:
         """Refuses a question for another model or version."""
@@ -59,7 +59,7 @@ class Model:
     def run(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs a signature, `serving_default` where none is named."""
         signature = signature or "serving_default"
-        if signature not in self.session.signatures:
+        if signature not in self.signature_defs:
             # RunPredict of tensorflow_serving/servables/tensorflow/predict_util.cc
             message = f'Serving signature key "{signature}" not found.'
             raise TensorFlowError(message, FAILED_PRECONDITION)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.json_format import MessageToDict
 
-from tfdeconv.export.c_api import TensorFlowError
-from tfdeconv.export.c_api.session import FAILED_PRECONDITION, INVALID_ARGUMENT
+from tests.serving.c_api import DTYPES, FAILED_PRECONDITION, INVALID_ARGUMENT, TensorFlowError
 
 PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(/metadata|:predict)?")
 # ToHTTPStatusCode of tensorflow_serving/model_servers/http_server.cc
@@ -24,14 +23,16 @@ def answer_predict(model: Any, body: bytes) -> dict[str, Any]:
         if not isinstance(question, dict) or ("instances" in question) == ("inputs" in question):
             raise ValueError("Missing 'inputs' or 'instances' key")
         name = question.get("signature_name", "serving_default")
-        known = model.session.signatures.get(name)
+        known = model.signature_defs.get(name)
         if known is None:
             raise ValueError(f'Serving signature name: "{name}" not found in signature def')
         in_rows = "instances" in question
         columns = columns_of_rows(question["instances"], known) if in_rows else question["inputs"]
         if len(known.inputs) == 1 and (not isinstance(columns, dict) or set(columns) == {"b64"}):
             columns = {next(iter(known.inputs)): columns}
-        inputs = {key: to_array(columns[key], info.dtype) for key, info in known.inputs.items()}
+        inputs = {
+            key: to_array(columns[key], DTYPES[info.dtype]) for key, info in known.inputs.items()
+        }
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise TensorFlowError(f"JSON: {error}", INVALID_ARGUMENT) from error
     outputs = {key: to_json(key, array) for key, array in model.run(name, inputs).items()}

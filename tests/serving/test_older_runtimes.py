@@ -1,6 +1,5 @@
 """The folder runs in older TensorFlow, since a production server may be older than the exporter."""
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -9,16 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import run_python
+from tests.serving.bare_process import run_bare
 from tests.serving.wrong_requests import texts
-from tfdeconv.export import fresh_process
-from tfdeconv.export.fresh_process import run_in_fresh_process
-from tfdeconv.export.samples import sample_requests
-
-PRINT_VERSION = (
-    "import ctypes; from c_api.library import load_library; api = load_library();"
-    "api.TF_Version.restype = ctypes.c_char_p; print(api.TF_Version().decode())"
-)
+from tfdeconv.export.saved_model import read_warmup
+from tfdeconv.export.verification import sample_requests
 
 
 def libraries(version: str, folder: Path) -> Path:
@@ -45,21 +38,20 @@ def libraries(version: str, folder: Path) -> Path:
 
 @pytest.mark.large
 @pytest.mark.parametrize("version", ["2.15.1", "2.18.1"])
-def test_labels_are_the_same(version, served, photographs, tmp_path, monkeypatch) -> None:
-    requests = {
-        **sample_requests(served.metadata),
-        "files/serving_default/images_bytes": texts(*photographs),
-    }
-    today, _ = run_in_fresh_process(served.folder, requests, warm_up=True)
-    path = str(libraries(version, tmp_path))
-    monkeypatch.setenv("PYTHONPATH", path)
-    package = str(Path(fresh_process.__file__).parent)
-    found = run_python("-P", "-c", PRINT_VERSION, PYTHONPATH=os.pathsep.join([package, path]))
-    assert found.stdout.strip() == version, found.stderr
-    answers, _ = run_in_fresh_process(served.folder, requests, warm_up=True)
-    assert sorted(answers) == sorted(today)
-    for name, value in today.items():
-        if value.dtype == np.float32:
-            np.testing.assert_allclose(answers[name], value, rtol=1e-4, atol=1e-4, err_msg=name)
-        else:
-            np.testing.assert_array_equal(answers[name], value, err_msg=name)
+def test_labels_are_the_same(version, served, photographs, tmp_path) -> None:
+    calls = {"files": ("serving_default", {"images_bytes": texts(*photographs)})}
+    for name, value in sample_requests(served.metadata).items():
+        _, signature, key = name.split("/")
+        calls.setdefault(signature, (signature, {}))[1][key] = value
+    calls = [*read_warmup(served.folder), *calls.values()]
+    _, today = run_bare(served.folder, calls)
+    older = str(libraries(version, tmp_path))
+    found, answers = run_bare(served.folder, calls, PYTHONPATH=older)
+    assert found == version
+    for (signature, _), expected, answer in zip(calls, today, answers, strict=True):
+        assert sorted(answer) == sorted(expected)
+        for name, value in expected.items():
+            if value.dtype == np.float32:
+                np.testing.assert_allclose(answer[name], value, rtol=1e-4, atol=1e-4)
+            else:
+                np.testing.assert_array_equal(answer[name], value, err_msg=signature)

@@ -1,6 +1,7 @@
 """Real photographs get the labels of the local `Segmenter` from every interface of a server."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -8,13 +9,13 @@ import pytest
 
 from tests.export.networks import lively_network
 from tests.helpers import shared_data
+from tests.serving.bare_process import run_bare
 from tests.serving.conftest import Addresses, addresses, start_server
 from tests.serving.wrong_requests import texts
 from tfdeconv import images
 from tfdeconv.crf import DenseCRF
 from tfdeconv.data.voc import read_split
 from tfdeconv.export import Client, export_saved_model
-from tfdeconv.export.fresh_process import run_in_fresh_process
 from tfdeconv.segmentation.segmenter import Segmenter
 
 COUNT, BOXES, SIZE = 20, 9, 64
@@ -26,7 +27,7 @@ class Answers(NamedTuple):
 
     photographs: list[bytes]
     labels: list[np.ndarray]
-    folder: str
+    folder: Path
     server: Addresses
 
 
@@ -53,12 +54,9 @@ def assert_alike(name: str, found: list[np.ndarray], expected: list[np.ndarray])
 
 @pytest.mark.large
 def test_the_session_of_the_c_api(answers) -> None:
-    requests = {
-        f"{number}/segment_bytes/images_bytes": texts(data)
-        for number, data in enumerate(answers.photographs)
-    }
-    found, _ = run_in_fresh_process(answers.folder, requests)
-    pngs = [found[f"{number}/segment_bytes/labels_png_bytes"][0] for number in range(COUNT)]
+    calls = [("segment_bytes", {"images_bytes": texts(data)}) for data in answers.photographs]
+    _, found = run_bare(answers.folder, calls)
+    pngs = [answer["labels_png_bytes"][0] for answer in found]
     assert_alike("C API", [images.decode_labels(png) for png in pngs], answers.labels)
 
 

@@ -15,9 +15,7 @@ from tfdeconv import images
 from tfdeconv.cli.main import main
 from tfdeconv.errors import UserError
 from tfdeconv.export import Client
-from tfdeconv.export.c_api.messages import PredictRequest
-from tfdeconv.export.fresh_process import run_in_fresh_process
-from tfdeconv.export.verification import local_segmenter
+from tfdeconv.export.verification import local_segmenter, run_in_fresh_process
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +87,9 @@ def test_every_mistake_is_named_and_the_next_request_is_answered(
 ) -> None:
     for signature, inputs, named in wrong_requests(photographs[1], served.metadata):
         with pytest.raises(UserError, match="refused the request") as caught:
-            client._ask(PredictRequest("deconvnet", signature, inputs))
+            client._ask(signature, inputs)
         message = str(caught.value)
-        assert f"`{named}" in message and len(message) < 400, (signature, message)
+        assert named in message and len(message) < 400, (signature, message)
         assert "INVALID_ARGUMENT" in message or "HTTP 400" in message
         answer = client.segment(photographs[3])
         np.testing.assert_array_equal(answer.labels, expected["grid"][3])
@@ -105,7 +103,7 @@ def test_empty_batches_are_refused_over_grpc(server, served) -> None:
         ("regions", {"crops": np.zeros((0, height, width, 3), np.float32)}, "crops"),
     ):
         with pytest.raises(UserError, match=f"`{named}"):
-            client._ask(PredictRequest("deconvnet", signature, inputs))
+            client._ask(signature, inputs)
 
 
 def test_an_unknown_model_is_told(server, photographs) -> None:

@@ -5,16 +5,16 @@ import zlib
 import numpy as np
 
 from tfdeconv import images
-from tfdeconv.export.metadata import Metadata
+from tfdeconv.export.saved_model import Metadata
 
-# A signature, its inputs, and what the refusal names.
+# A signature, its inputs, and what the refusal says: the element, or the decoder's words.
 Wrong = tuple[str, dict[str, np.ndarray], str]
 
 BOXES = np.array([[3, 4, 40, 30], [0, 0, 30, 9], [10, 2, 33, 40]], np.float32)
 
 
 def texts(*values: bytes) -> np.ndarray:
-    """Byte strings as an array, as the C API has them."""
+    """Byte strings as an array of objects."""
     return np.array(values, object)
 
 
@@ -38,14 +38,14 @@ def wrong_files(good: bytes) -> list[Wrong]:
     end = jpeg[:-2] + b"\xff\x05" + jpeg[-2:]
     longer = jpeg[: codes + 5] + b"\xff" + jpeg[codes + 6 :]
     return [
-        ("segment_bytes", {"images_bytes": texts(good, b"GIF89a\1\0\1\0")}, "images_bytes[1]"),
-        ("segment_bytes", {"images_bytes": texts(b"")}, "images_bytes[0]"),
-        ("segment_bytes", {"images_bytes": texts(b"hello")}, "images_bytes[0]"),
-        ("segment_bytes", {"images_bytes": texts(good, good[:-9])}, "images_bytes[1]"),
-        ("segment_bytes", {"images_bytes": texts(claims_100_megapixels(huge))}, "images_bytes[0]"),
-        ("segment_bytes", {"images_bytes": texts(good, jpeg, longer)}, "images_bytes[2]"),
-        ("segment_bytes", {"images_bytes": texts(good, end)}, "images_bytes[1]"),
-        ("segment_bytes", {"images_bytes": texts(jpeg[: scan + 9], good)}, "images_bytes[0]"),
+        ("segment_bytes", {"images_bytes": texts(good, b"GIF89a\1\0\1\0")}, "`images_bytes[1]"),
+        ("segment_bytes", {"images_bytes": texts(b"")}, "`images_bytes[0]"),
+        ("segment_bytes", {"images_bytes": texts(b"hello")}, "`images_bytes[0]"),
+        ("segment_bytes", {"images_bytes": texts(good, good[:-9])}, "Invalid PNG data"),
+        ("segment_bytes", {"images_bytes": texts(claims_100_megapixels(huge))}, "`images_bytes[0]"),
+        ("segment_bytes", {"images_bytes": texts(good, jpeg, longer)}, "Invalid JPEG data"),
+        ("segment_bytes", {"images_bytes": texts(good, end)}, "Invalid JPEG data"),
+        ("segment_bytes", {"images_bytes": texts(jpeg[: scan + 9], good)}, "Invalid JPEG data"),
     ]
 
 
@@ -59,21 +59,21 @@ def wrong_boxes(good: bytes) -> list[Wrong]:
     outside = np.float32([0, 1e4])[:, None, None]
     with_boxes = "segment_bytes_with_boxes"
     return [
-        (with_boxes, {**both, "boxes": nan, "counts": three}, "boxes[1]"),
-        (with_boxes, {**both, "boxes": flat, "counts": three}, "boxes[1]"),
-        (with_boxes, {**both, "counts": np.array([0, 4], np.int32)}, "counts[1]"),
-        (with_boxes, {**both, "counts": np.array([-2, 0], np.int32)}, "counts[0]"),
+        (with_boxes, {**both, "boxes": nan, "counts": three}, "`boxes[1]"),
+        (with_boxes, {**both, "boxes": flat, "counts": three}, "`boxes[1]"),
+        (with_boxes, {**both, "counts": np.array([0, 4], np.int32)}, "`counts[1]"),
+        (with_boxes, {**both, "counts": np.array([-2, 0], np.int32)}, "`counts[0]"),
         (
             "segment",
             {"images": image, "boxes": np.repeat(boxes, 10_000, 1), "counts": one},
-            "boxes",
+            "`boxes",
         ),
-        ("segment", {"images": image, "boxes": boxes * np.inf, "counts": one}, "boxes[0]"),
-        ("segment", {"images": image, "boxes": boxes + 40, "counts": one}, "boxes[0]"),
-        (with_boxes, {**both, "boxes": both["boxes"] - outside, "counts": three}, "boxes[1]"),
-        ("segment", {"images": image, "boxes": boxes, "counts": none - 2}, "counts[0]"),
-        ("segment", {"images": image[..., :1], "boxes": boxes, "counts": one}, "images[0]"),
-        ("segment", {"images": image, "boxes": boxes[..., :3], "counts": one}, "boxes[0]"),
+        ("segment", {"images": image, "boxes": boxes * np.inf, "counts": one}, "`boxes[0]"),
+        ("segment", {"images": image, "boxes": boxes + 40, "counts": one}, "`boxes[0]"),
+        (with_boxes, {**both, "boxes": both["boxes"] - outside, "counts": three}, "`boxes[1]"),
+        ("segment", {"images": image, "boxes": boxes, "counts": none - 2}, "`counts[0]"),
+        ("segment", {"images": image[..., :1], "boxes": boxes, "counts": one}, "`images[0]"),
+        ("segment", {"images": image, "boxes": boxes[..., :3], "counts": one}, "`boxes[0]"),
     ]
 
 
@@ -81,17 +81,17 @@ def wrong_crops(height: int, width: int) -> list[Wrong]:
     crops = np.zeros((2, height, width, 3), np.float32)
     crops[1, 5, 5, 1] = np.nan
     return [
-        ("regions", {"crops": crops}, "crops[1]"),
-        ("regions", {"crops": crops[:1] + np.inf}, "crops[0]"),
-        ("regions", {"crops": crops[..., :2]}, "crops[0]"),
+        ("regions", {"crops": crops}, "`crops[1]"),
+        ("regions", {"crops": crops[:1] + np.inf}, "`crops[0]"),
+        ("regions", {"crops": crops[..., :2]}, "`crops[0]"),
     ]
 
 
 def wrong_sizes(wide: np.ndarray) -> list[Wrong]:
     return [
-        ("regions", {"crops": wide}, "crops[0]"),
-        ("regions", {"crops": wide[:1, 1:, 2:]}, "crops[0]"),
-        ("regions_uint8", {"crops": wide.astype(np.uint8)}, "crops[0]"),
+        ("regions", {"crops": wide}, "`crops[0]"),
+        ("regions", {"crops": wide[:1, 1:, 2:]}, "`crops[0]"),
+        ("regions_uint8", {"crops": wide.astype(np.uint8)}, "`crops[0]"),
     ]
 
 

@@ -16,6 +16,7 @@ as those of phones.
 """
 
 import argparse
+import importlib.util
 
 from tfdeconv.cli.evaluate import add_combination
 from tfdeconv.cli.numbers import whole
@@ -100,6 +101,8 @@ def run(args: argparse.Namespace) -> None:
         chosen["crf"] = DenseCRF()
     folder = export_saved_model(load_for_inference(args.model), args.out, **chosen)
     print(f"{folder}: to check it, tfdeconv verify {folder} {args.model}")
+    if importlib.util.find_spec("tensorflow_serving") is None:
+        print(f'{folder}: no requests to warm up a server: `pip install "tfdeconv[serving]"`')
     if args.server is not None:
         out = write_server_files(args.out, args.server)
         print(f"{out}: to serve it, docker compose -f {out / 'compose.yaml'} up")

@@ -1,7 +1,7 @@
 """Runs an exported folder in a fresh process and compares it with its model.
 
-The process loads the folder through TensorFlow's C API and has neither tfdeconv, Keras nor
-TensorFlow's Python. Scores and labels are compared; exit status 1 where they differ.
+The process loads the folder by `tf.saved_model.load` and can import neither Keras nor tfdeconv.
+Scores and labels are compared; exit status 1 where they differ.
 
   tfdeconv verify served runs/stage2
 

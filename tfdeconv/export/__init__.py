@@ -8,14 +8,14 @@ from typing import Any
 
 _PUBLIC = {
     "Client": "tfdeconv.export.client",
-    "FileVerification": "tfdeconv.export.verify_file",
+    "FileVerification": "tfdeconv.export.verification",
     "Verification": "tfdeconv.export.verification",
-    "export_litert": "tfdeconv.export.litert",
-    "export_onnx": "tfdeconv.export.onnx",
+    "export_litert": "tfdeconv.export.portable",
+    "export_onnx": "tfdeconv.export.portable",
     "export_saved_model": "tfdeconv.export.saved_model",
-    "read_metadata": "tfdeconv.export.metadata",
+    "read_metadata": "tfdeconv.export.saved_model",
     "verify": "tfdeconv.export.verification",
-    "verify_exported_file": "tfdeconv.export.verify_file",
+    "verify_exported_file": "tfdeconv.export.verification",
 }
 
 __all__ = [*_PUBLIC]

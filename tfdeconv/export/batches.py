@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfdeconv.export.class_table import name_classes
 from tfdeconv.export.segmentation import Summary, summarise
 
 Outputs = dict[str, tf.Tensor]
@@ -71,3 +70,23 @@ def summarise_each(
         "class_shares": found.class_shares,
         "class_names": name_classes(found.class_ids, class_names),
     }
+
+
+def name_classes(class_ids: tf.Tensor, table: tf.lookup.StaticHashTable | None) -> tf.Tensor:
+    """Returns the names of classes, "" for -1; their numbers where there is no table.
+
+    Args:
+        class_ids: int32 of any shape.
+        table: The names in the order of the labels; None where there are none.
+
+    Returns:
+        Strings of the same shape.
+
+    Example:
+
+    >>> name_classes(tf.constant([12, 0, -1]), None).numpy().tolist()
+    [b'12', b'0', b'']
+    """
+    if table is not None:
+        return table.lookup(tf.cast(class_ids, tf.int64))
+    return tf.where(class_ids >= 0, tf.strings.as_string(class_ids), "")

@@ -1,92 +1,85 @@
-"""Runs exported folders in a process of its own, which loads them through TensorFlow's C API."""
+"""Runs exported folders where neither Keras nor tfdeconv can be imported; `verification` starts it.
 
-import os
-import re
-import subprocess
+`python -P fresh_process.py FOLDER REQUESTS ANSWERS [FOLDER REQUESTS ANSWERS ...]`: the files hold
+records of `NamedTensorProto`. A tensor is named `<call>/<signature>/<input or output>`, and those
+of one call go in together.
+"""
+
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Mapping
+
+if __name__ == "__main__":
+    # Before TensorFlow, which imports Keras where it can: nothing shall help the graph.
+    sys.modules.update({"keras": None, "tfdeconv": None})  # type: ignore[dict-item]
 
 import numpy as np
-
-from tfdeconv.errors import UserError
-from tfdeconv.export.c_api.npz import load_arrays, save_arrays
+import tensorflow as tf
+from tensorflow.core.protobuf.named_tensor_pb2 import NamedTensorProto
 
 Arrays = dict[str, np.ndarray]
 
-# "W0000 00:00:..." of absl, "2026-11-20 19:45:33.25: W tensorflow/..." of older libraries
-_WARNING = re.compile(r"^([WEF]\d{4} |\S+ \S+: [WEF] )")
-# That a machine has no GPU, no driver for it or a smaller processor is no fault of the folder.
-_MACHINE = re.compile(r"cuda|cudnn|cublas|gpu|tensorrt|tf-trt|onednn supports", re.IGNORECASE)
+
+def write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays of numbers and of `bytes` objects to a file."""
+    with tf.io.TFRecordWriter(path) as writer:
+        for name, array in arrays.items():
+            proto = NamedTensorProto(name=name, tensor=tf.make_tensor_proto(array))
+            writer.write(proto.SerializeToString())
 
 
-def run_in_fresh_process(
-    folder: str | os.PathLike[str], requests: Arrays, warm_up: bool = False
-) -> tuple[Arrays, tuple[str, ...]]:
-    """Runs requests on one exported folder; see `run_all_in_fresh_process`."""
-    ((answers,), log) = run_all_in_fresh_process([(folder, requests)], warm_up)
-    return answers, log
+def read_arrays(path: str) -> Arrays:
+    """Reads what `write_arrays` wrote, in the same order."""
+    records = tf.data.TFRecordDataset(path).as_numpy_iterator()
+    protos = (NamedTensorProto.FromString(record) for record in records)
+    return {proto.name: tf.make_ndarray(proto.tensor) for proto in protos}
 
 
-def run_all_in_fresh_process(
-    jobs: list[tuple[str | os.PathLike[str], Arrays]],
-    warm_up: bool = False,
-) -> tuple[list[Arrays], tuple[str, ...]]:
-    """Runs requests on exported folders in one process that has only NumPy and TensorFlow's C API.
+def answer(folder: str, requests: Mapping[str, np.ndarray]) -> Arrays:
+    """Runs every call on the folder, in order.
 
     Args:
-        jobs: Pairs of a folder that holds `saved_model.pb` and its requests,
-            `<call>/<signature>/<input>` -> array; equal calls go in together. Byte strings are
-            arrays of `bytes` objects.
-        warm_up: whether to run what a server would warm the folder up with, too, before the
-            requests: their answers are named `warmup<i>/<signature>/<output>`.
+        folder: The folder that holds `saved_model.pb`.
+        requests: `<call>/<signature>/<input>` -> array.
 
     Returns:
-        For each job, `<call>/<signature>/<output>` -> array; and what TensorFlow warned of.
+        `<call>/<signature>/<output>` -> array.
 
     Raises:
-        UserError: with TensorFlow's message when it cannot load or run a folder.
+        ValueError: when the folder has no such signature, or it has other inputs.
+        OSError: when the folder holds no model that can be loaded.
+        tf.errors.OpError: when the graph refuses.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-P", "-m", "c_api", *["--warm-up"] * warm_up]
-        answered = []
-        for index, (folder, requests) in enumerate(jobs):
-            asked = Path(scratch, f"requests{index}.npz")
-            answered.append(Path(scratch, f"answers{index}.npz"))
-            save_arrays(asked, requests)
-            command += [str(Path(folder).resolve()), str(asked), str(answered[-1])]
-        process = subprocess.run(
-            command,
-            env=_environment(),
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if process.returncode != 0:
-            folders = ", ".join(f"`{folder}`" for folder, _ in jobs)
-            told = [*process.stdout.splitlines()[:1], *process.stderr.splitlines()[-1:]]
-            reason = told[0] if told else f"exit status {process.returncode}"
-            raise UserError(
-                f"{folders} must run in TensorFlow without Python. Received: {reason}. "
-                "Export the model again."
+    model = tf.saved_model.load(folder)
+    calls: dict[tuple[str, str], Arrays] = {}
+    for name, array in requests.items():
+        call, signature, key = name.split("/")
+        calls.setdefault((call, signature), {})[key] = array
+    answers = {}
+    for (call, signature), inputs in calls.items():
+        run = model.signatures.get(signature)
+        known = [] if run is None else sorted(run.structured_input_signature[1])
+        if run is None or sorted(inputs) != known:
+            raise ValueError(
+                f"`{signature}` must be one of {sorted(model.signatures)} and have the inputs "
+                f"{known}. Received: {sorted(inputs)}"
             )
-        return [load_arrays(path) for path in answered], _warnings(process.stderr)
+        outputs = run(**{key: tf.constant(array) for key, array in inputs.items()})
+        for key, value in outputs.items():
+            answers[f"{call}/{signature}/{key}"] = value.numpy()
+    return answers
 
 
-def _environment() -> dict[str, str]:
-    # Its parent is this folder, so that `c_api` is found and the package above it is not.
-    path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.getenv("PYTHONPATH")]))
-    # On a GPU the parent may hold most of the memory.
-    return {
-        **os.environ,
-        "PYTHONPATH": path,
-        "TF_CPP_MIN_LOG_LEVEL": "1",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-    }
+def main(arguments: list[str]) -> None:
+    """Answers every FOLDER REQUESTS ANSWERS of the command line."""
+    for job in range(0, len(arguments), 3):
+        folder, requests, answers = arguments[job : job + 3]
+        write_arrays(answers, answer(folder, read_arrays(requests)))
 
 
-def _warnings(log: str) -> tuple[str, ...]:
-    lines = (line for line in log.splitlines() if _WARNING.match(line))
-    return tuple(line for line in lines if not _MACHINE.search(line))
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (ValueError, TypeError, OSError, tf.errors.OpError) as error:
+        # To stdout: stderr is full of TensorFlow's own lines. Those before this mark name nodes.
+        print(str(error).split("<stack traces unavailable>\n")[-1])
+        sys.exit(1)

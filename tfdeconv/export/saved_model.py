@@ -1,34 +1,87 @@
 """A SavedModel in a versioned folder, as TensorFlow Serving expects it: OUT/1, OUT/2, ...
 
 A version is written beside and renamed, since the server loads whatever folder appears. Beside the
-graph lies `assets.extra/tfdeconv.json`, which tells clients what the graph cannot.
+graph lie `assets.extra/tfdeconv.json`, which tells clients what the graph cannot, and the requests
+by which a server warms up: without them the first caller waits while the graph is optimised.
+
+Reference:
+    https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
 
 import dataclasses
+import json
 import os
 import platform
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from tfdeconv import images
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
-from tfdeconv.export.class_table import table_of
-from tfdeconv.export.metadata import Metadata, existing_versions, write_metadata
 from tfdeconv.export.signatures import signatures
-from tfdeconv.export.warmup import write_warmup
 from tfdeconv.files import cannot_write, replacing
-from tfdeconv.images import MAX_PIXELS
 from tfdeconv.models import class_names
 from tfdeconv.segmentation.network import PRECISIONS
 from tfdeconv.segmentation.segmenter import Segmenter
-from tfdeconv.segmentation.whole_image import size_rule
+from tfdeconv.segmentation.whole_image import SizeRule, size_rule
 from tfdeconv.version import __version__
 
+METADATA_FILE = Path("assets.extra", "tfdeconv.json")
+# Where tensorflow_model_server looks for it in the folder of a version, and the most it takes.
+WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
+MOST_RECORDS = 1000
+# What the server is not told here: records name the model, and the server serves it by any name.
+_MODEL = "deconvnet"
+_WARMUP_SIZE = 48, 64
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+
+
+class Metadata(NamedTuple):
+    """What an exported folder says of itself, as saved in `assets.extra/tfdeconv.json`.
+
+    Attributes:
+        input_size: side of the crops in pixels; None where the network takes images of every size:
+            it sees them whole, and there are no boxes.
+        num_classes: number of classes, the background included.
+        class_names: their names in the order of the labels, or None where the model has none.
+        boxes: the most boxes of an image that the network is shown beside the whole image.
+        aggregate: "max", "mean" or "release", how the scores of regions are joined.
+        crf: arguments of the `DenseCRF` by which the labels are refined, or None.
+        precision: "float32", "bfloat16" or "float16", what the network computes in.
+        max_pixels: the most pixels that an image may have.
+        versions: package -> version that wrote the folder.
+        crop_multiple: what the sides of crops must be multiples of; None where `input_size` is one.
+        least_crop: the least height and width of crops; None where `input_size` is one.
+    """
+
+    input_size: int | None
+    num_classes: int
+    class_names: list[str] | None
+    boxes: int
+    aggregate: str
+    crf: dict[str, Any] | None
+    precision: str
+    max_pixels: int
+    versions: dict[str, str]
+    crop_multiple: int | None = None
+    least_crop: list[int] | None = None
+
+    def crop_size(self, height: int, width: int) -> tuple[int, int]:
+        """Returns the least height and width from these on that crops may have."""
+        if self.input_size is not None:
+            return self.input_size, self.input_size
+        rows, columns = self.least_crop or (1, 1)
+        fitted = SizeRule(self.crop_multiple or 1, (rows, columns)).fit((height, width))
+        return tuple(fitted.numpy().tolist())
 
 
 def export_saved_model(
@@ -64,6 +117,9 @@ def export_saved_model(
     `segment_bytes_with_boxes`, its `segment` takes `images` alone, and its `regions` take `crops`
     of any one size that the network does, `(batch, height, width, 3)`, neither shrunk nor padded.
 
+    The records that warm up a server are messages of TensorFlow Serving: they are left out where
+    its package is not installed (`pip install "tfdeconv[serving]"`).
+
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
             `(batch, None, None, 3)`, to scores, `(batch, rows, columns, classes)`. Batch
@@ -87,7 +143,6 @@ def export_saved_model(
 
     Example:
 
-    >>> from tfdeconv.export import read_metadata
     >>> from tfdeconv.layers import Scores
     >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Scores(("ground", "tree"))]
     >>> model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
@@ -99,14 +154,18 @@ def export_saved_model(
     _require_one_output(model)
     segmenter = Segmenter(model, boxes=boxes, aggregate=aggregate, crf=crf, precision=precision)
     metadata = _metadata(segmenter, precision, max_pixels)
-    target = Path(directory) / str(max(existing_versions(directory), default=0) + 1)
+    target = Path(directory) / str(max(_versions_in(directory), default=0) + 1)
     with tempfile.TemporaryDirectory() as scratch:
         archive = _archive(segmenter, metadata, scratch)
         with replacing(target) as beside:
-            _write(archive, beside, target)
-            _refuse_python(beside, segmenter.model)
-            write_metadata(beside, metadata)
-            write_warmup(beside)
+            try:
+                archive.write_out(str(beside), verbose=False)
+                saved = SavedModel.FromString((beside / "saved_model.pb").read_bytes())
+                _refuse_python(saved.meta_graphs[0], segmenter.model)
+                _write_metadata(beside, metadata)
+                _write_warmup(beside, saved.meta_graphs[0], metadata)
+            except tf.errors.OpError as error:
+                raise cannot_write(target, OSError(error.message)) from error
     return target
 
 
@@ -125,9 +184,9 @@ def _check_arguments(crf: DenseCRF | None, precision: str, max_pixels: int) -> N
         raise ValueError(
             f"`precision` must be one of {PRECISIONS}. Received: precision={precision!r}"
         )
-    if not 1 <= max_pixels <= MAX_PIXELS:
+    if not 1 <= max_pixels <= images.MAX_PIXELS:
         raise ValueError(
-            f"`max_pixels` must be from 1 to {MAX_PIXELS}. Received: max_pixels={max_pixels}"
+            f"`max_pixels` must be from 1 to {images.MAX_PIXELS}. Received: max_pixels={max_pixels}"
         )
 
 
@@ -166,7 +225,7 @@ def _archive(segmenter: Segmenter, metadata: Metadata, scratch: str) -> keras.ex
     archive = keras.export.ExportArchive()
     table = None
     if metadata.class_names is not None:
-        table = table_of(metadata.class_names, scratch)
+        table = _class_table(metadata.class_names, scratch)
         archive.track(table)
     endpoints = signatures(segmenter, metadata.input_size, metadata.max_pixels, table)
     for name, (function, inputs) in endpoints.items():
@@ -174,23 +233,15 @@ def _archive(segmenter: Segmenter, metadata: Metadata, scratch: str) -> keras.ex
     return archive
 
 
-def _refuse_python(folder: Path, model: keras.Model) -> None:
+def _refuse_python(meta_graph: MetaGraphDef, model: keras.Model) -> None:
     # What was written: to ask before would be to trace everything twice.
-    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    graph = saved.meta_graphs[0].graph_def
+    graph = meta_graph.graph_def
     nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
     if found := {node.op for node in nodes} & _PYTHON_OPS:
         raise UserError(
             f"The model `{model.name}` must consist of TensorFlow operations to be exported. "
             f"Received: calls of Python ({', '.join(sorted(found))}), which no server can run."
         )
-
-
-def _write(archive: keras.export.ExportArchive, beside: Path, target: Path) -> None:
-    try:
-        archive.write_out(str(beside), verbose=False)
-    except tf.errors.OpError as error:
-        raise cannot_write(target, OSError(error.message)) from error
 
 
 def _versions() -> dict[str, str]:
@@ -200,3 +251,161 @@ def _versions() -> dict[str, str]:
         "keras": keras.__version__,
         "python": platform.python_version(),
     }
+
+
+def _class_table(names: Sequence[str], folder: str) -> tf.lookup.StaticHashTable:
+    # Its file becomes an asset of what is exported, and must stay until that is done.
+    if any("\n" in name or "\r" in name for name in names):
+        raise UserError(
+            f"The names of the classes must have one line each to be exported. Received: {names}"
+        )
+    path = Path(folder, "class_names.txt")
+    path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    initializer = tf.lookup.TextFileInitializer(
+        str(path),
+        key_dtype=tf.int64,
+        key_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+        value_dtype=tf.string,
+        value_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+    )
+    return tf.lookup.StaticHashTable(initializer, default_value="")
+
+
+def _write_metadata(folder: Path, metadata: Metadata) -> None:
+    path = folder / METADATA_FILE
+    path.parent.mkdir(exist_ok=True)
+    # NumPy's numbers, which a CRF takes too, are none of JSON's.
+    text = json.dumps(
+        metadata._asdict(), indent=2, ensure_ascii=False, default=lambda number: number.item()
+    )
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_metadata(folder: str | os.PathLike[str]) -> Metadata:
+    """Reads what the exported `folder` (one version) says of itself.
+
+    Raises:
+        UserError: when it was not written by `export_saved_model`.
+    """
+    path = Path(folder) / METADATA_FILE
+    try:
+        metadata = Metadata(**json.loads(path.read_text(encoding="utf-8")))
+        if not isinstance(metadata.crf, dict | None):
+            raise TypeError(f"crf={metadata.crf!r}")
+        return metadata
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"`{path}` must be the metadata of a folder written by `tfdeconv export`. "
+            f"Received: {error}. Export the model again."
+        ) from error
+
+
+def newest_version(path: str | os.PathLike[str]) -> Path:
+    """Returns the version that `path` is, or the newest one that it holds.
+
+    Raises:
+        UserError: when there is none.
+    """
+    folder = Path(path)
+    if versions := _versions_in(folder):
+        folder = folder / str(max(versions))
+    if not (folder / "saved_model.pb").is_file():
+        raise UserError(
+            f"`{path}` must be a folder written by `tfdeconv export`, or a version in it. "
+            f"Received: no saved_model.pb in `{folder}`. Export the model first."
+        )
+    return folder
+
+
+def _versions_in(directory: str | os.PathLike[str]) -> list[int]:
+    folder = Path(directory)
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return [int(entry.name) for entry in entries if entry.name.isdecimal()]
+
+
+def _prediction_log() -> Any:
+    """Returns TensorFlow Serving's class of records, None where it is not installed."""
+    try:
+        from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+    except ImportError:
+        return None
+    return PredictionLog
+
+
+def _write_warmup(folder: Path, meta_graph: MetaGraphDef, metadata: Metadata) -> None:
+    """Writes one small request for every signature: a photograph of 64x48 pixels, or one crop."""
+    prediction_log = _prediction_log()
+    if prediction_log is None:
+        return
+    with tf.io.TFRecordWriter(str(folder / WARMUP_FILE)) as writer:
+        for name, signature in sorted(meta_graph.signature_def.items()):
+            if name.startswith("__"):
+                continue  # TensorFlow's own, such as __saved_model_init_op
+            record = prediction_log()
+            request = record.predict_log.request
+            request.model_spec.name, request.model_spec.signature_name = _MODEL, name
+            samples = _warmup_inputs(name, metadata)
+            for key, info in signature.inputs.items():
+                proto = tf.make_tensor_proto(samples[key], tf.as_dtype(info.dtype))
+                request.inputs[key].CopyFrom(proto)
+            writer.write(record.SerializeToString(deterministic=True))
+
+
+def _warmup_inputs(signature: str, metadata: Metadata) -> dict[str, np.ndarray]:
+    photograph = sample_photograph(*_WARMUP_SIZE)
+    # Servers decode both kinds; one request each warms up both.
+    encode = images.encode_png if signature == "segment_bytes" else images.encode_jpeg
+    return {
+        "images_bytes": np.array([encode(photograph)], object),
+        "images": photograph[None],
+        "boxes": np.array([[[0, 0, 32, 40], [12, 20, 48, 64]]]),
+        "counts": np.array([2]),
+        "crops": sample_photograph(*metadata.crop_size(*_WARMUP_SIZE))[None],
+    }
+
+
+def read_warmup(folder: str | os.PathLike[str]) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """Reads the requests by which a server warms up the version in `folder`; none without a file.
+
+    Returns:
+        The signature and the inputs of each.
+
+    Raises:
+        UserError: when the file is damaged or holds something else, or what reads it is not
+            installed.
+    """
+    path, prediction_log = Path(folder) / WARMUP_FILE, _prediction_log()
+    if not path.is_file():
+        return []
+    if prediction_log is None:
+        raise UserError(
+            f"To read `{path}`, TensorFlow Serving's messages must be installed. Received: no "
+            'package `tensorflow_serving`. Run `pip install "tfdeconv[serving]"`.'
+        )
+    try:
+        records = [*tf.data.TFRecordDataset(str(path)).take(MOST_RECORDS + 1).as_numpy_iterator()]
+        requests = [prediction_log.FromString(record).predict_log.request for record in records]
+        if len(requests) > MOST_RECORDS:
+            raise ValueError(f"more than {MOST_RECORDS} records")
+        return [
+            (
+                request.model_spec.signature_name,
+                {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()},
+            )
+            for request in requests
+        ]
+    except (ValueError, TypeError, DecodeError, tf.errors.OpError) as error:
+        raise UserError(
+            f"`{path}` must hold at most {MOST_RECORDS} requests, whole. Received: "
+            f"{getattr(error, 'message', error)}. Export the model again."
+        ) from error
+
+
+def sample_photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Makes up a photograph, `(height, width, 3)` uint8 RGB, of patches and noise."""
+    # Flat areas make ties, which pooling must break as the model does.
+    generator = np.random.default_rng(seed)
+    patches = generator.integers(0, 256, (-(-height // 8), -(-width // 8), 3))
+    patches = np.kron(patches, np.ones((8, 8, 1), int))[:height, :width]
+    noise = generator.integers(-20, 21, patches.shape)
+    return np.clip(patches + noise * (patches > 100), 0, 255).astype(np.uint8)

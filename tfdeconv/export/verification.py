@@ -1,8 +1,17 @@
-"""Whether an exported folder does what its model does, in a process without Keras or tfdeconv."""
+"""Whether what was exported does what its model does, where it is made to run.
+
+A folder is loaded by TensorFlow in a process that can import neither Keras nor tfdeconv; a .tflite
+or .onnx file is run in LiteRT or ONNX Runtime.
+"""
 
 import os
-from collections.abc import Iterable
-from typing import NamedTuple
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,10 +20,18 @@ import tensorflow as tf
 from tfdeconv import images
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
-from tfdeconv.export.fresh_process import Arrays, run_in_fresh_process
-from tfdeconv.export.metadata import Metadata, newest_version, read_metadata
-from tfdeconv.export.samples import sample_requests
+from tfdeconv.export import fresh_process
+from tfdeconv.export.fresh_process import Arrays, read_arrays, write_arrays
+from tfdeconv.export.portable import SIGNATURE
+from tfdeconv.export.saved_model import (
+    Metadata,
+    newest_version,
+    read_metadata,
+    read_warmup,
+    sample_photograph,
+)
 from tfdeconv.models import load_for_inference
+from tfdeconv.segmentation.network import inference_network
 from tfdeconv.segmentation.pipeline import refine
 from tfdeconv.segmentation.segmenter import Segmenter
 
@@ -24,8 +41,28 @@ SCORES_BOUND = 1e-4
 HALF_PRECISION_BOUND = 2e-2
 # Pixels whose two best scores differ by less than that may fall either way.
 LABELS_BOUND = 0.999
+# In files additions come in another order, too: 1e-6. But where rounding decides which of two
+# elements of a window is the larger one, a switch may fall the other way and move the scores about
+# it: measured in a full-size network, by up to 3 % at up to 8 % of a crop's pixels.
+PIXELS = 0.8
+# Measured: 0.99 for a trained network, 0.89 to 0.92 for random weights.
+QUANTIZED_LABELS_BOUND = 0.8
+# Crops that a file is run on.
+SAMPLES = 5
+
 _FROM_FILES, _BY_MODEL = "0/segment_bytes/labels", "0/regions/labels"
 _LABELS = ("0/segment/labels", _FROM_FILES, _BY_MODEL)
+# For networks that take images of every size: about so large, and one that they see smaller.
+_OPEN_SIZE = 36
+_SHRUNK = (45, 611)
+# "W0000 00:00:..." of absl, "2026-11-20 19:45:33.25: W tensorflow/..." of older libraries
+_WARNING = re.compile(r"^([WEF]\d{4} |\S+ \S+: [WEF] )")
+# That a machine has no GPU, no driver for it or a smaller processor is no fault of the folder.
+_MACHINE = re.compile(
+    r"cuda|cudnn|cublas|computation placer|gpu|tensorrt|tf-trt|onednn supports", re.IGNORECASE
+)
+
+Runtime = tuple[tuple[int, ...], bool, Callable[[np.ndarray], np.ndarray]]
 
 
 class Verification(NamedTuple):
@@ -69,11 +106,11 @@ def verify(
 ) -> Verification:
     """Runs an exported folder in a fresh process and compares it with its model in this one.
 
-    The other process loads the folder through TensorFlow's C API and warms it up, as a model server
-    does, and imports neither tfdeconv, Keras nor TensorFlow's Python. Both answer the same: random
-    crops for `regions`, random photographs with boxes (some leave the image, one image has none)
-    for `segment`, and a PNG and a JPEG for `segment_bytes`; `Segmenter` speaks for the model. Of a
-    network for images of every size there are no boxes, and one image is large enough to be shrunk.
+    The other process cannot import Keras or tfdeconv. It loads the folder by `tf.saved_model.load`
+    and warms it up by the folder's own requests. Both answer the same: random crops for `regions`,
+    random photographs with boxes (some leave the image, one image has none) for `segment`, and a
+    PNG and a JPEG for `segment_bytes`; `Segmenter` speaks for the model. Of a network for images of
+    every size there are no boxes, and one image is large enough to be shrunk.
     Scores are compared with those of the model as it is served, batch normalisation folded and in
     the precision of the folder: rounding decides which of two nearly equal maxima a switch points
     to, and in a large network that moves scores by more than most mistakes would. The labels of
@@ -93,7 +130,6 @@ def verify(
 
     Example:
 
-    >>> import tempfile
     >>> from tfdeconv.export import export_saved_model
     >>> convolution = keras.layers.Conv2D(2, 3, padding="same")
     >>> model = keras.Sequential([keras.Input((16, 16, 3)), convolution])
@@ -185,4 +221,229 @@ def _compare(answers: Arrays, expected: Arrays) -> tuple[float, float, float]:
         float(difference / max(np.max(np.abs(scores)), 1e-30)),
         float(np.max(confidence)),
         float(np.mean(equal)),
+    )
+
+
+def sample_requests(metadata: Metadata) -> dict[str, np.ndarray]:
+    """Returns requests for three signatures, named `<call>/<signature>/<input>`.
+
+    Args:
+        metadata: What the folder says of itself. Boxes are there for a network of one size only;
+            for others there is an image that is shrunk to be seen.
+    """
+    size = metadata.input_size or _OPEN_SIZE
+    height, width = size + size // 4, size + size // 2 + 1
+    photographs = np.stack([sample_photograph(height, width, seed) for seed in (0, 1)])
+    crop = metadata.crop_size(height, width)
+    crops = np.stack([sample_photograph(*crop, seed) for seed in (2, 3, 4)])
+    files = [images.encode_png(photographs[0]), images.encode_jpeg(sample_photograph(width, size))]
+    requests = {
+        "0/regions/crops": crops.astype(np.float32),
+        "0/segment/images": photographs,
+    }
+    if metadata.input_size is None:
+        files.append(images.encode_png(sample_photograph(*_SHRUNK)))
+    else:
+        boxes = np.array([[0.1, 0.2, 0.6, 0.5], [-0.2, 0.5, 0.7, 1.3], [0.55, 0.0, 0.8, 0.95]])
+        boxes = (boxes * [height, width, height, width]).astype(np.float32)
+        requests["0/segment/boxes"] = np.stack([boxes, boxes])
+        requests["0/segment/counts"] = np.array([3, 0], np.int32)
+    return {**requests, "0/segment_bytes/images_bytes": np.array(files, object)}
+
+
+def run_in_fresh_process(
+    folder: str | os.PathLike[str], requests: Arrays, warm_up: bool = False
+) -> tuple[Arrays, tuple[str, ...]]:
+    """Runs requests on one exported folder; see `run_all_in_fresh_process`."""
+    ((answers,), log) = run_all_in_fresh_process([(folder, requests)], warm_up)
+    return answers, log
+
+
+def run_all_in_fresh_process(
+    jobs: list[tuple[str | os.PathLike[str], Arrays]],
+    warm_up: bool = False,
+) -> tuple[list[Arrays], tuple[str, ...]]:
+    """Runs requests on exported folders in one process that can import neither Keras nor tfdeconv.
+
+    Args:
+        jobs: Pairs of a folder that holds `saved_model.pb` and its requests,
+            `<call>/<signature>/<input>` -> array; equal calls go in together. Byte strings are
+            arrays of `bytes` objects.
+        warm_up: whether to run what a server would warm the folder up with, too, before the
+            requests: their answers are named `warmup<i>/<signature>/<output>`.
+
+    Returns:
+        For each job, `<call>/<signature>/<output>` -> array; and what TensorFlow warned of.
+
+    Raises:
+        UserError: with TensorFlow's message when it cannot load or run a folder.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        command, answered = [sys.executable, "-P", fresh_process.__file__], []
+        for index, (folder, requests) in enumerate(jobs):
+            asked = str(Path(scratch, f"requests{index}"))
+            answered.append(str(Path(scratch, f"answers{index}")))
+            write_arrays(asked, {**(_warmup_arrays(folder) if warm_up else {}), **requests})
+            command += [str(Path(folder).resolve()), asked, answered[-1]]
+        # On a GPU the parent may hold most of the memory.
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "1", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+        process = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if process.returncode != 0:
+            folders = ", ".join(f"`{folder}`" for folder, _ in jobs)
+            told = [*process.stdout.splitlines()[:1], *process.stderr.splitlines()[-1:]]
+            reason = told[0] if told else f"exit status {process.returncode}"
+            raise UserError(
+                f"{folders} must run in TensorFlow without Keras and tfdeconv. Received: {reason}. "
+                "Export the model again."
+            )
+        return [read_arrays(path) for path in answered], _warnings(process.stderr)
+
+
+def _warmup_arrays(folder: str | os.PathLike[str]) -> Arrays:
+    return {
+        f"warmup{index}/{signature}/{key}": array
+        for index, (signature, inputs) in enumerate(read_warmup(folder))
+        for key, array in inputs.items()
+    }
+
+
+def _warnings(log: str) -> tuple[str, ...]:
+    lines = (line for line in log.splitlines() if _WARNING.match(line))
+    return tuple(line for line in lines if not _MACHINE.search(line))
+
+
+class FileVerification(NamedTuple):
+    """What `verify_exported_file` measured.
+
+    Attributes:
+        scores_difference: what the scores of four pixels in five differ by at most, over the
+            largest absolute score of their crop.
+        largest_difference: the same of all pixels.
+        equal_labels: share of the pixels of all crops whose labels are the same, in [0, 1].
+        quantized: whether the file has int8 weights: then its scores are not to be the same.
+    """
+
+    scores_difference: float
+    largest_difference: float
+    equal_labels: float
+    quantized: bool
+
+    @property
+    def agrees(self) -> bool:
+        """Whether labels and, unless quantised, scores are within their bounds; NaN is not."""
+        if self.quantized:
+            return self.equal_labels >= QUANTIZED_LABELS_BOUND
+        return self.scores_difference <= SCORES_BOUND and self.equal_labels >= LABELS_BOUND
+
+    def __str__(self) -> str:
+        required = QUANTIZED_LABELS_BOUND if self.quantized else LABELS_BOUND
+        allowed = "int8" if self.quantized else f"at most {SCORES_BOUND:g} allowed"
+        return (
+            f"scores of {100 * PIXELS:g} % of pixels differ by {self.scores_difference:.2g} "
+            f"({allowed}), of all by {self.largest_difference:.2g}, "
+            f"labels agree on {100 * self.equal_labels:.2f} % of pixels "
+            f"(at least {100 * required:g} % required)"
+        )
+
+
+def verify_exported_file(
+    file: str | os.PathLike[str], model: str | os.PathLike[str] | keras.Model
+) -> FileVerification:
+    """Runs a .tflite file in LiteRT, or an .onnx file in ONNX Runtime, and compares it.
+
+    Both answer for made-up crops of patches and noise, which have ties that pooling must break in
+    the same way.
+
+    Args:
+        file: What `export_litert` or `export_onnx` wrote.
+        model: The model, or where it is saved. Where it computes in half precision, its scores in
+            float32 are what the file must give.
+
+    Returns:
+        A `FileVerification`; its `agrees` is the verdict.
+
+    Raises:
+        UserError: when the file cannot be run, is of a network of another shape, or the runtime is
+            not installed.
+    """
+    runtimes = {".tflite": _litert, ".onnx": _onnx}
+    path = Path(file)
+    if path.suffix not in runtimes or not path.is_file():
+        raise UserError(
+            f"`{file}` must be a .tflite or .onnx file. Received: no such file. Write it with "
+            "`tfdeconv export --format litert` or `--format onnx`."
+        )
+    try:
+        shape, quantized, run = runtimes[path.suffix](path)
+    except ImportError as error:
+        raise UserError(
+            f"`{file}` must be run to be verified. Received: {error}. Install the runtime with "
+            f'`pip install "tfdeconv[{path.suffix.replace("tflite", "litert")[1:]}]"`.'
+        ) from error
+    crops = np.stack([sample_photograph(shape[1], shape[2], seed) for seed in range(SAMPLES)])
+    crops = crops.astype(np.float32)
+    model = model if isinstance(model, keras.Model) else load_for_inference(model)
+    expected = _expected_of_file(model, crops, path)
+    scores = np.concatenate([run(crop[None]) for crop in crops])
+    if scores.shape != expected.shape:
+        raise _another(path, f"scores of shape {scores.shape[1:]}, not {expected.shape[1:]}")
+    largest = np.maximum(np.abs(expected).max(axis=(1, 2, 3)), 1e-30)
+    differences = np.abs(scores - expected).max(axis=3) / largest[:, None, None]
+    return FileVerification(
+        scores_difference=float(np.quantile(differences, PIXELS)),
+        largest_difference=float(np.max(differences)),
+        equal_labels=float(np.mean(scores.argmax(axis=3) == expected.argmax(axis=3))),
+        quantized=quantized,
+    )
+
+
+def _expected_of_file(model: keras.Model, crops: np.ndarray, path: Path) -> np.ndarray:
+    size = model.input_shape[1]
+    if size not in (None, crops.shape[1]):
+        raise _another(path, f"crops of {crops.shape[1]} pixels, not {size}")
+    if _computes_in_half(model):
+        model = inference_network(model, "float32")
+    return model.predict_on_batch(crops)
+
+
+def _another(path: Path, what: str) -> UserError:
+    return UserError(f"`{path}` must be exported from this model. Received: {what}. Export again.")
+
+
+def _litert(path: Path) -> Runtime:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_path=str(path))
+        run = interpreter.get_signature_runner(SIGNATURE)
+        (crops,), ((name, _),) = run.get_input_details().values(), run.get_output_details().items()
+    except (ValueError, RuntimeError) as error:
+        raise _damaged(path, error) from error
+    quantized = any(tensor["dtype"] is np.int8 for tensor in interpreter.get_tensor_details())
+    return tuple(crops["shape"]), quantized, lambda one: run(crops=one)[name].copy()
+
+
+def _onnx(path: Path) -> Runtime:
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        (crops,), (scores,) = session.get_inputs(), session.get_outputs()
+    except Exception as error:  # ONNX Runtime's errors have no base class of their own.
+        raise _damaged(path, error) from error
+    return tuple(crops.shape), False, lambda one: session.run([scores.name], {crops.name: one})[0]
+
+
+def _damaged(path: Path, error: Any) -> UserError:
+    return UserError(
+        f"`{path}` must be a file written by `tfdeconv export`. Received: "
+        f"{str(error).splitlines()[0]}. Export the model again."
     )

@@ -1,19 +1,23 @@
-"""The session over TensorFlow's C API, on a toy SavedModel that was written by TensorFlow."""
+"""The process without Keras and tfdeconv, on a toy SavedModel that was written by TensorFlow."""
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from tests.helpers import CHECKOUT, run_python
+from tests.helpers import run_python
 from tfdeconv.errors import UserError
-from tfdeconv.export.c_api.messages import PredictRequest, encode_prediction_log
-from tfdeconv.export.c_api.records import WARMUP_FILE, encode_record
-from tfdeconv.export.c_api.signature_defs import TensorInfo, read_saved_model, read_signatures
-from tfdeconv.export.c_api.tensors import new_tensor
-from tfdeconv.export.c_api.wire import fields
-from tfdeconv.export.fresh_process import _warnings, run_all_in_fresh_process, run_in_fresh_process
+from tfdeconv.export import fresh_process
+from tfdeconv.export.saved_model import WARMUP_FILE, read_warmup
+from tfdeconv.export.verification import (
+    _warnings,
+    run_all_in_fresh_process,
+    run_in_fresh_process,
+)
 
 
 class Toy(tf.Module):
@@ -90,96 +94,88 @@ def test_byte_strings_go_in_and_come_out(toy) -> None:
     assert answers["none/join/joined"].shape == (0,)
 
 
-@pytest.mark.parametrize("dtype", ["U", "S"])
-def test_other_texts_are_refused(dtype: str) -> None:
-    with pytest.raises(ValueError, match="numbers, or of `bytes` with dtype object"):
-        new_tensor(None, np.array(["text"], dtype))
+def test_arrays_of_every_kind_come_back_as_they_were(tmp_path) -> None:
+    arrays = {
+        "texts": TEXTS,
+        "empty": np.zeros((0, 4), np.float32),
+        "scalar": np.array(7, np.int32),
+        "not finite": np.array([[np.nan, -np.inf]], np.float16),
+        "bool": np.array([True, False]),
+    }
+    fresh_process.write_arrays(str(tmp_path / "arrays"), arrays)
+    found = fresh_process.read_arrays(str(tmp_path / "arrays"))
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
 
 
-def test_the_error_code_is_kept(toy) -> None:
-    code = f"""
-from c_api import Session, TensorFlowError
-import numpy as np
-session = Session({str(toy)!r})
-for name, inputs in (
-    ("check", {{"x": np.array([-1], np.float32)}}),
-    ("check", {{"x": np.array([1], np.int32)}}),
-    ("check", {{"y": np.array([1], np.int32)}}),
-    ("other", {{}}),
-):
-    try:
-        session.run(name, inputs)
-    except TensorFlowError as error:
-        print(error.code)
-print(session.run("check", {{"x": np.array([2], np.float32)}})["x"][0])
-"""
-    process = run_python("-P", "-c", code, PYTHONPATH=str(CHECKOUT / "tfdeconv" / "export"))
-    assert process.stdout.split() == ["3", "3", "3", "9", "2.0"], process.stderr
+def write_warmup(folder: Path, *texts: Any) -> Path:
+    record = PredictionLog()
+    request = record.predict_log.request
+    request.model_spec.signature_name = "join"
+    path = folder / WARMUP_FILE
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for one in texts:
+            request.inputs["texts"].CopyFrom(tf.make_tensor_proto(one))
+            writer.write(record.SerializeToString())
+    return path
 
 
 def test_warm_up_requests_are_replayed_and_answered(toy, tmp_path) -> None:
     folder = tmp_path / "warm"
     shutil.copytree(toy, folder)
-    (folder / WARMUP_FILE).parent.mkdir()
-    request = PredictRequest("toy", "join", {"texts": TEXTS})
-    record = encode_record(encode_prediction_log(request))
-    (folder / WARMUP_FILE).write_bytes(2 * record)
+    write_warmup(folder, TEXTS, TEXTS)
     answers, _ = run_in_fresh_process(folder, {"0/check/x": np.ones(1, np.float32)}, warm_up=True)
     assert sorted({name.split("/")[0] for name in answers}) == ["0", "warmup0", "warmup1"]
     assert answers["warmup1/join/same"].tolist() == TEXTS.tolist()
-    request = PredictRequest("toy", "join", {"texts": TEXTS[:0]})
-    (folder / WARMUP_FILE).write_bytes(1001 * encode_record(encode_prediction_log(request)))
-    with pytest.raises(UserError, match="must hold at most 1000 records"):
-        run_in_fresh_process(folder, {}, warm_up=True)
-    (folder / WARMUP_FILE).write_bytes(record[:-1])
-    with pytest.raises(UserError, match="tf_serving_warmup_requests` must be whole"):
-        run_in_fresh_process(folder, {}, warm_up=True)
+
+
+def test_warm_up_requests_that_a_server_would_refuse_are_told(tmp_path) -> None:
+    assert read_warmup(tmp_path) == []
+    path = write_warmup(tmp_path, *[TEXTS[:0]] * 1001)
+    with pytest.raises(UserError, match=r"must hold at most 1000 requests.*more than 1000"):
+        read_warmup(tmp_path)
+    whole = write_warmup(tmp_path, TEXTS).read_bytes()
+    with tf.io.TFRecordWriter(str(tmp_path / "other")) as writer:
+        writer.write(b"\x80" * 11)
+    damaged = bytes([whole[0] ^ 64]) + whole[1:]
+    for data in (whole[:-1], damaged, (tmp_path / "other").read_bytes()):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=r"tf_serving_warmup_requests` must hold .*, whole"):
+            read_warmup(tmp_path)
 
 
 def test_what_the_graph_refuses_is_told(toy) -> None:
-    with pytest.raises(UserError, match="x must be positive"):
+    with pytest.raises(UserError, match=r"Received: .*x must be positive"):
         run_in_fresh_process(toy, {"0/check/x": np.array([-1], np.float32)})
 
 
 def test_a_folder_without_a_model_is_told(tmp_path) -> None:
-    with pytest.raises(UserError, match="Could not find SavedModel"):
+    with pytest.raises(UserError, match="SavedModel file does not exist"):
         run_in_fresh_process(tmp_path, {"0/check/x": np.ones(1, np.float32)})
 
 
 @pytest.mark.parametrize("name", ["0/chek/x", "0/check/y"])
 def test_an_unknown_name_is_told(toy, name: str) -> None:
-    with pytest.raises(UserError, match="must be a signature and have these inputs"):
-        run_in_fresh_process(toy, {name: np.ones(1, np.float32)})
+    with pytest.raises(ValueError, match=r"must be one of \['check', 'join', 'scale'\] and have"):
+        fresh_process.answer(str(toy), {name: np.ones(1, np.float32)})
 
 
-def test_the_process_fails_when_it_holds_what_it_must_not() -> None:
-    code = "import runpy, sys, types; sys.modules['keras'] = types.ModuleType('keras'); "
-    code += "sys.argv = ['c_api']; runpy.run_module('c_api', run_name='__main__')"
-    process = run_python("-P", "-c", code, PYTHONPATH=str(CHECKOUT / "tfdeconv" / "export"))
-    assert process.returncode == 1
-    assert process.stdout == "This process must load nothing of ['keras']\n"
-
-
-def test_signatures_are_read_as_tensorflow_reads_them(toy) -> None:
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    saved = saved_model_pb2.SavedModel.FromString((toy / "saved_model.pb").read_bytes())
-    found = read_signatures(saved.meta_graphs[0].SerializeToString())
-    assert sorted(found) == ["check", "join", "scale"] and found == read_saved_model(
-        (toy / "saved_model.pb").read_bytes()
-    )
-    expected = saved.meta_graphs[0].signature_def["scale"]
-    assert found["scale"].inputs["images"] == TensorInfo(
-        expected.inputs["images"].name, "uint8", (-1, -1, 2)
-    )
-    assert sorted(found["scale"].outputs) == ["large", "next", "scaled"]
-    assert found["scale"].outputs["next"].dtype == "int64"
-
-
-def test_wire_format() -> None:
-    # field 1: 300; field 2: "ab"; field 3, 8 bytes; field 4, 4 bytes
-    message = b"\x08\xac\x02" + b"\x12\x02ab" + b"\x19" + b"12345678" + b"\x25" + b"1234"
-    assert list(fields(message)) == [(1, 300), (2, b"ab"), (3, b"12345678"), (4, b"1234")]
+def test_neither_keras_nor_tfdeconv_can_be_imported() -> None:
+    code = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+for name in ("keras", "tfdeconv"):
+    try:
+        __import__(name)
+    except ImportError:
+        print("no", name)
+"""
+    process = run_python("-c", code, fresh_process.__file__)
+    assert process.stdout == "no keras\nno tfdeconv\n", process.stderr
 
 
 def test_warnings_are_told_from_chatter_and_from_the_machine() -> None:
