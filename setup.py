@@ -38,6 +38,7 @@ setup(
         "keras>=3.15",
         "numpy>=2.0",
         "opencv-contrib-python-headless>=4.11",
+        "pillow>=12",
         "rich>=13",
     ],
     extras_require=EXTRAS,

@@ -14,7 +14,7 @@ import pytest
 from tests.helpers import CHECKOUT
 
 FLOORS = (
-    ("boxes", "errors", "files", "image_header", "images", "labels", "progress", "version"),
+    ("boxes", "errors", "files", "images", "labels", "processor", "progress", "version"),
     ("crf", "layers", "proposals"),
     ("metrics", "weights"),
     ("data", "models"),
@@ -27,9 +27,8 @@ FLOORS = (
 GROUND = {
     "boxes": {"errors", "files"},
     "files": {"errors"},
-    "image_header": {"errors"},
     "labels": {"errors"},
-    "images": {"errors", "image_header", "labels"},
+    "images": {"errors", "labels"},
 }
 # The top of the package resolves its names when they are used; `__main__` is the command line.
 TOP = {"tfdeconv", "tfdeconv.__main__"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.inference.networks import colour_network, painted
 from tfdeconv import boxes, images
@@ -49,6 +50,23 @@ def test_a_folder_and_its_overlays(model, photographs, tmp_path, capsys) -> None
     np.testing.assert_array_equal(images.read_labels(out / "first.png"), segmenter.segment(image))
     assert images.read_image(out / "second_overlay.jpg").shape == (20, 25, 3)
     assert capsys.readouterr().out == f"{out}: 2 label maps\n"
+
+
+def test_a_folder_of_all_kinds_of_files(model, tmp_path, capsys) -> None:
+    image, folder = painted(20, 25)[0], tmp_path / "photographs"
+    folder.mkdir()
+    for ending in ("webp", "tif", "bmp", "gif", "JPG"):
+        Image.fromarray(image).save(folder / f"{ending.lower()}.{ending}")
+    (folder / "png_in_truth.jpg").write_bytes(images.encode_png(image))
+    (folder / "._webp.webp").write_bytes(b"\0\5\x16\7" + bytes(200))
+    (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    out = tmp_path / "out"
+    assert run(model, folder, "--out", out, "--boxes", 0) == 0
+    assert capsys.readouterr().out == f"{out}: 6 label maps\n"
+    expected = Segmenter(model, boxes=0).segment(image)
+    for name in ("png_in_truth", "tif", "bmp"):
+        np.testing.assert_array_equal(images.read_labels(out / f"{name}.png"), expected)
 
 
 def test_choices_reach_the_segmenter(model, photographs, tmp_path) -> None:

@@ -1,8 +1,9 @@
 """Labels every pixel of photographs and writes a label map for each.
 
-IMAGE|DIR are photographs, or folders of them. DIR/<name>.png holds the class of every pixel, in the
-colours of PASCAL VOC; --overlay adds DIR/<name>_overlay.jpg to look at. A photograph that cannot be
-read is named, and the others are segmented all the same.
+IMAGE|DIR are photographs (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM), or folders of
+them; of an animation the first frame is taken. DIR/<name>.png holds the class of every pixel, in
+the colours of PASCAL VOC; --overlay adds DIR/<name>_overlay.jpg to look at. A photograph that
+cannot be read is named, and the others are segmented all the same.
 
   tfdeconv segment runs/stage2 photo.jpg holiday/ --out segmented --overlay
   tfdeconv segment runs/stage2 photo.jpg --out segmented --ensemble runs/fcn8s
@@ -177,7 +178,7 @@ def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segme
     def label(path: Path, prepared: Callable[[], Any]) -> tuple[Any, np.ndarray]:
         image, sent = prepared()
         try:
-            return (image, sent), client.segment(path.read_bytes(), sent).labels
+            return (image, sent), client.segment(_for_server(path, image), sent).labels
         except ServerUnavailable:
             raise
         except UserError as error:
@@ -187,6 +188,14 @@ def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segme
         (path, functools.partial(label, path, prepared))
         for path, prepared in ahead(read, photographs)
     )
+
+
+def _for_server(path: Path, image: np.ndarray) -> bytes:
+    from tfdeconv.images import encode_png
+
+    # A server reads JPEGs and PNGs alone.
+    data = path.read_bytes()
+    return data if data.startswith((b"\xff\xd8", b"\x89PNG")) else encode_png(image)
 
 
 def _write(stem: Path, image: np.ndarray, labels: np.ndarray, with_overlay: bool) -> None:

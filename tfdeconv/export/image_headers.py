@@ -1,6 +1,6 @@
 """What a JPEG or PNG file says of itself, read in the graph without decoding it.
 
-As in `tfdeconv.image_header`, the header is checked before a decoder allocates anything. Here files
+As in `tfdeconv.images`, the header is checked before a decoder allocates anything. Here files
 are refused, too, that the decoder would read otherwise than the check does.
 """
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfdeconv.data.decode import PNG_SIGNATURE
 from tfdeconv.export.exif import read_orientation
 from tfdeconv.export.file_parts import Parts
 from tfdeconv.export.jpeg_segments import read_segments
 from tfdeconv.export.png_chunks import read_chunks
-from tfdeconv.image_header import PNG_SIGNATURE
 
 _JPEG_SIGNATURE = b"\xff\xd8"
 

@@ -4,6 +4,7 @@ import struct
 
 import tensorflow as tf
 
+from tfdeconv.data.decode import PNG_SIGNATURE
 from tfdeconv.export.crc32 import crc32
 from tfdeconv.export.file_parts import (
     MOST_PARTS,
@@ -13,7 +14,6 @@ from tfdeconv.export.file_parts import (
     no_parts,
     octets_at,
 )
-from tfdeconv.image_header import PNG_SIGNATURE
 
 _IHDR, _EXIF, _IEND = (struct.unpack(">I", kind)[0] for kind in (b"IHDR", b"eXIf", b"IEND"))
 _BYTE_ORDERS = [int.from_bytes(order) for order in (b"II", b"MM")]
