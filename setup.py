@@ -17,7 +17,7 @@ EXTRAS = {
 }
 # What the default suite can run with; PyTorch, KerasHub and pydensecrf are used where they are.
 EXTRAS["test"] = [
-    *("pytest", "pytest-xdist", "ruff", "mypy", "jax", "tensorflow-serving-api"),
+    *("pytest", "pytest-xdist", "ruff", "mypy", "import-linter", "jax", "tensorflow-serving-api"),
     *EXTRAS["onnx"],
     *EXTRAS["litert"],
 ]
