@@ -39,6 +39,7 @@ setup(
         "numpy>=2.0",
         "opencv-contrib-python-headless>=4.11",
         "pillow>=12",
+        "matplotlib>=3.10",
         "rich>=13",
     ],
     extras_require=EXTRAS,
