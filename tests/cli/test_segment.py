@@ -12,6 +12,7 @@ from tfdeconv import boxes, images
 from tfdeconv.cli import segment
 from tfdeconv.errors import UserError
 from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.models import set_palette
 
 
 def run(*words) -> int:
@@ -67,6 +68,18 @@ def test_a_folder_of_all_kinds_of_files(model, tmp_path, capsys) -> None:
     expected = Segmenter(model, boxes=0).segment(image)
     for name in ("png_in_truth", "tif", "bmp"):
         np.testing.assert_array_equal(images.read_labels(out / f"{name}.png"), expected)
+
+
+def test_label_maps_have_the_colours_of_the_model(photographs, tmp_path) -> None:
+    network, colours = colour_network(), np.arange(0, 27, dtype=np.uint8).reshape(9, 3)
+    set_palette(network, colours[: network.output_shape[-1]])
+    network.save(tmp_path / "model.keras")
+    assert run(tmp_path / "model.keras", photographs, "--out", tmp_path / "out", "--boxes", 0) == 0
+    image = images.read_image(photographs / "first.png")
+    expected = Segmenter(network, boxes=0).segment(image)
+    np.testing.assert_array_equal(images.read_labels(tmp_path / "out" / "first.png"), expected)
+    shown = images.read_image(tmp_path / "out" / "first.png")
+    np.testing.assert_array_equal(shown, colours[expected])
 
 
 def test_choices_reach_the_segmenter(model, photographs, tmp_path) -> None:
