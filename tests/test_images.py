@@ -63,7 +63,7 @@ def test_every_mode_of_a_tiff_comes_as_rgb(mode: str) -> None:
 
 def test_of_sixteen_bits_the_high_ones_count() -> None:
     gray = DEEP[..., 0]
-    for kind in ("PNG", "TIFF"):
+    for kind in ("PNG", "TIFF", "PPM"):
         decoded = images.decode_image(saved(Image.fromarray(gray), kind))
         np.testing.assert_array_equal(decoded, np.repeat((gray >> 8)[..., None], 3, axis=2))
 

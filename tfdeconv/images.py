@@ -33,7 +33,7 @@ ENDINGS = (
 )
 
 # Pillow knows more, some of which start other programs or hold no photographs.
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000")
 _PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG_BITS = 24
 _ORIENTATION = 0x0112
@@ -266,6 +266,7 @@ def _identify(data: bytes) -> ImageFile | None:
     from PIL import Image
 
     # Image.open would warn or fail by a limit that belongs to the process, and not tell the size.
+    Image.preinit()
     for kind in _FORMATS:
         if kind not in Image.OPEN:
             Image.init()
@@ -323,7 +324,7 @@ def _kind(data: bytes) -> str:
 
 
 def _rgb(image: ImageFile, name: str) -> np.ndarray:
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PPM"):
         gray = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(gray[..., np.newaxis], 3, axis=2)
     if image.mode == "CMYK":
