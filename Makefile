@@ -13,7 +13,7 @@ help:
 	@echo "make test        the default test suite"
 	@echo "make test-large  the slow tests alone (real data, full-size networks)"
 	@echo "make bench       times against PyTorch, pydensecrf and the machine's own floors"
-	@echo "make lint        ruff and mypy"
+	@echo "make lint        ruff, mypy and the layers of imports"
 
 demo: .venv/.installed
 	$(BIN)/tfdeconv demo --out $(OUT)
@@ -31,6 +31,7 @@ lint: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf .venv build *.egg-info

@@ -18,7 +18,7 @@ EXTRAS = {
 }
 # What the default suite can run with; PyTorch, KerasHub and pydensecrf are used where they are.
 EXTRAS["test"] = [
-    *("pytest", "pytest-xdist", "ruff", "mypy", "jax"),
+    *("pytest", "pytest-xdist", "ruff", "mypy", "import-linter", "jax"),
     *EXTRAS["serving"],
     *EXTRAS["onnx"],
     *EXTRAS["litert"],
@@ -40,6 +40,8 @@ setup(
         "keras>=3.15",
         "numpy>=2.0",
         "opencv-contrib-python-headless>=4.11",
+        "pillow>=12",
+        "matplotlib>=3.10",
         "rich>=13",
         # The client of a server; TensorFlow brings it along.
         "urllib3>=2",

@@ -1,57 +1,115 @@
-"""Reading and writing photographs and label maps: RGB uint8 and class indices, nothing else.
+"""Reading and writing image files with Pillow: RGB uint8 photographs and class indices.
 
-Reading is bounded: the size is taken from the file's header and checked before anything is decoded.
-OpenCV is imported when it is first needed.
+Reading is bounded: the size is taken from the file's header and checked before a pixel is decoded.
+JPEGs and PNGs get the pixels that the `tf.data` pipeline gives them (`tfdeconv.data.decode`), and
+are read only when they are whole: a PNG's checksums must be right, and a JPEG must have its end
+mark. Pillow is imported when it is first needed.
 """
 
+from __future__ import annotations
+
+import contextlib
+import io
 import os
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tfdeconv import labels as label_maps
 from tfdeconv.errors import UserError
-from tfdeconv.image_header import PNG_GRAY, PNG_PALETTE, Header, parse_header
 
-# Twice what Pillow warns at: 8-bit RGB of this many pixels takes half a gigabyte.
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+# 8-bit RGB of this many pixels takes half a gigabyte; Pillow opens no larger ones either.
 MAX_PIXELS = 178_956_970
+# The endings of photographs in a folder.
+ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".avif", ".jp2", ".ppm", ".pgm", ".pbm"),
+)
+
+# Pillow knows more, some of which start other programs or hold no photographs.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "AVIF", "JPEG2000")
+_PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_PNG_BITS = 24
+_ORIENTATION = 0x0112
+_OTHER_FILES = (
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\3\4", "a ZIP archive, or a document that is one"),
+    (0, b"version https://git-lfs", "a Git LFS pointer in place of the file"),
+    (0, b"\0\5\x16\7", "a macOS file of attributes"),
+    (0, b"8BPS", "a Photoshop document"),
+    (0, b"<svg", "an SVG drawing"),
+    (0, b"<!DOCTYPE html", "a page of HTML"),
+    (0, b"<html", "a page of HTML"),
+    (4, b"ftyphe", "an HEIC photograph, which must be exported as a JPEG"),
+    (4, b"ftypmif", "an HEIC photograph, which must be exported as a JPEG"),
+    (4, b"ftyp", "a video"),
+)
+
+
+class Header(NamedTuple):
+    """What an image file says of itself.
+
+    Attributes:
+        format: Pillow's name of the format, such as "JPEG" or "PNG".
+        height: rows as stored, before `orientation` is applied.
+        width: columns as stored.
+        orientation: EXIF's, 1 (upright) to 8.
+    """
+
+    format: str
+    height: int
+    width: int
+    orientation: int
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
-    """Reads size and kind of an image file without decoding it.
+    """Reads kind, size and orientation of an image file without decoding its pixels.
 
     Args:
-        path: A JPEG or PNG file.
+        path: An image file.
 
     Returns:
         Its `Header`.
 
     Raises:
-        UserError: when the file is missing, no JPEG or PNG, or cut short.
+        UserError: when the file is missing, no image, damaged, cut short or too large.
     """
-    return parse_header(_read_file(path), os.fspath(path))
+    data, name = _read_file(path), os.fspath(path)
+    with _quiet():
+        image = _open(data, name)
+        if image.format == "PNG" and b"eXIf" in data:
+            # It may stand behind the pixels, with which it is read.
+            _load(image, name)
+        return Header(image.format or "", image.height, image.width, _orientation(image))
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads a photograph as RGB, upright.
 
-    Gray, palette, CMYK and 16-bit files are converted, transparency is dropped, and EXIF's
-    orientation is applied.
+    Gray, palette, CMYK and 16-bit files are converted, transparency is dropped, EXIF's orientation
+    is applied, and of an animation the first frame is taken.
 
     Args:
-        path: A JPEG or PNG file of at most `MAX_PIXELS` pixels.
+        path: A JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000 or PPM file of at most
+            `MAX_PIXELS` pixels.
 
     Returns:
         `(height, width, 3)` uint8 RGB array.
 
     Raises:
-        UserError: when the file is missing, no JPEG or PNG, damaged, cut short or too large.
+        UserError: when the file is missing, no image, damaged, cut short or too large.
     """
     return decode_image(_read_file(path), os.fspath(path))
 
 
 def decode_image(data: bytes, name: str = "image") -> np.ndarray:
-    """Decodes a JPEG or PNG as `read_image` does.
+    """Decodes a photograph as `read_image` does.
 
     Args:
         data: The bytes of the file.
@@ -68,34 +126,42 @@ def decode_image(data: bytes, name: str = "image") -> np.ndarray:
     >>> decode_image(encode_png(np.full((2, 3, 3), 7, np.uint8))).shape
     (2, 3, 3)
     """
-    import cv2
+    with _quiet():
+        image = _open(data, name)
+        _load(image, name)
+        return _turn_upright(_rgb(image, name), _orientation(image))
 
-    _check_size(parse_header(data, name), name)
-    return _decode(data, cv2.IMREAD_COLOR_RGB, name)
 
-
-def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
-    """Reads a label map: a palette PNG in VOC's colours or a gray PNG of class indices.
+def read_labels(
+    path: str | os.PathLike[str], class_names: Sequence[str] | None = None
+) -> np.ndarray:
+    """Reads a label map: a palette or gray PNG of class indices.
 
     Args:
         path: A PNG file with 1 to 8 bits a pixel.
+        class_names: Those of the data set or model; None for PASCAL VOC's. They decide in the one
+            case in which the indices of a palette PNG may not be the labels, see
+            `tfdeconv.labels.labels_of_indices`.
 
     Returns:
         `(height, width)` uint8 array of labels.
 
     Raises:
-        UserError: when the file is missing, no such PNG, damaged, too large, or has a colour that
-            is not in the palette.
+        UserError: when the file is missing, no such PNG, damaged, too large, or has an index behind
+            the end of its palette.
     """
-    return decode_labels(_read_file(path), os.fspath(path))
+    return decode_labels(_read_file(path), os.fspath(path), class_names)
 
 
-def decode_labels(data: bytes, name: str = "labels") -> np.ndarray:
+def decode_labels(
+    data: bytes, name: str = "labels", class_names: Sequence[str] | None = None
+) -> np.ndarray:
     """Decodes a label map as `read_labels` does.
 
     Args:
         data: The bytes of the file.
         name: What to call it in errors.
+        class_names: As for `read_labels`.
 
     Returns:
         `(height, width)` uint8 array of labels.
@@ -103,38 +169,53 @@ def decode_labels(data: bytes, name: str = "labels") -> np.ndarray:
     Raises:
         UserError: as `read_labels`.
     """
-    import cv2
-
-    header = parse_header(data, name)
-    _check_size(header, name)
-    if (
-        header.format != "png"
-        or header.bits > 8
-        or header.colour_type not in (PNG_GRAY, PNG_PALETTE)
-    ):
+    with _quiet():
+        image = _open(data, name)
+    if image.format != "PNG" or image.mode not in ("1", "L", "P"):
         raise UserError(
-            f"`{name}` must be a palette or 8-bit gray PNG of class indices. Received: {header}. "
-            "Save the class indices themselves, not a picture of them."
+            f"`{name}` must be a palette or 8-bit gray PNG of class indices. Received: "
+            f"{image.format} of mode {image.mode!r}. Save the class indices themselves, not a "
+            "picture of them."
         )
-    if header.colour_type == PNG_PALETTE:
-        try:
-            return label_maps.colours_to_labels(_decode(data, cv2.IMREAD_COLOR_RGB, name))
-        except UserError as error:
-            raise UserError(f"`{name}`: {error}") from error
-    # Decoders stretch 1, 2 and 4 bits to the range 0 to 255; indices are wanted.
-    return _decode(data, cv2.IMREAD_GRAYSCALE, name) // np.uint8(255 // (2**header.bits - 1))
+    palette = _palette(image)
+    with _quiet():
+        _load(image, name)
+    indices = np.array(image, np.uint8)
+    if image.mode == "L":
+        # Pillow stretches 2 and 4 bits to the range 0 to 255; indices are wanted.
+        return indices // np.uint8(255 // (2 ** data[_PNG_BITS] - 1))
+    if palette is None:
+        return indices
+    try:
+        return label_maps.apply_palette(indices, palette, class_names)
+    except UserError as error:
+        raise UserError(f"`{name}`: {error}") from error
+
+
+def read_palette(path: str | os.PathLike[str]) -> np.ndarray | None:
+    """Reads the colours of a label map.
+
+    Args:
+        path: A PNG file.
+
+    Returns:
+        `(n, 3)` uint8 RGB, the palette as it stands in the file, or None in one without.
+
+    Raises:
+        UserError: when the file is missing, no image, damaged or too large.
+    """
+    with _quiet():
+        return _palette(_open(_read_file(path), os.fspath(path)))
 
 
 def encode_png(image: np.ndarray) -> bytes:
     """Encodes a `(height, width, 3)` uint8 RGB array as a PNG file."""
-    return _encode(".png", image, [])
+    return _encode(image, "PNG", compress_level=1)
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
     """Encodes a `(height, width, 3)` uint8 RGB array as a JPEG file of `quality` 1 to 100."""
-    import cv2
-
-    return _encode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return _encode(image, "JPEG", quality=quality)
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:
@@ -147,37 +228,152 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
         ) from error
 
 
-def _check_size(header: Header, name: str) -> None:
-    if header.height * header.width > MAX_PIXELS:
-        raise UserError(
-            f"`{name}` must have at most {MAX_PIXELS} pixels. Received: {header.width}x"
-            f"{header.height}. Shrink it or cut it into tiles."
-        )
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # Pillow warns of metadata that are of no concern here. Another thread may undo the filter in
+    # the wrong order: it must do no harm where it stays.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
 
 
-def _decode(data: bytes, flags: int, name: str) -> np.ndarray:
-    import cv2
-
+def _open(data: bytes, name: str) -> ImageFile:
+    """Opens an image whose file is whole and whose size is bounded; no pixel is decoded."""
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        image, reason = None, str(error)
-    else:
-        reason = "its pixels cannot be decoded"
+        image = _identify(data)
+        if image is not None:
+            _check_whole(image, data)
+    except Exception as error:  # What the formats' readers raise for damaged files is not bounded.
+        raise _damaged(
+            name, f"a file of {len(data)} bytes that is cut short, too large or damaged ({error})"
+        ) from error
     if image is None:
         raise UserError(
-            f"`{name}` must be an image in working order. Received: {reason}. Replace it."
+            f"`{name}` must be an image, such as a JPEG or PNG. Received: {_kind(data)}. Convert "
+            "or replace it."
+        )
+    if image.width < 1 or image.height < 1:
+        raise UserError(f"`{name}` must have pixels. Received: {image.width}x{image.height}.")
+    if image.width * image.height > MAX_PIXELS:
+        raise UserError(
+            f"`{name}` must have at most {MAX_PIXELS} pixels. Received: {image.width}x"
+            f"{image.height}. Shrink it or cut it into tiles."
         )
     return image
 
 
-def _encode(ending: str, image: np.ndarray, options: list[int]) -> bytes:
-    import cv2
+def _identify(data: bytes) -> ImageFile | None:
+    from PIL import Image
+
+    # Image.open would warn or fail by a limit that belongs to the process, and not tell the size.
+    Image.preinit()
+    for kind in _FORMATS:
+        if kind not in Image.OPEN:
+            Image.init()
+        factory, accepts = Image.OPEN[kind]
+        if accepts is None or accepts(data[:16]) is True:
+            return factory(io.BytesIO(data), "")
+    return None
+
+
+def _check_whole(image: ImageFile, data: bytes) -> None:
+    if image.format == "PNG":
+        head = data[: data.find(b"IDAT")]
+        if not head.startswith(_PNG_START) or head.count(b"IHDR") > 1:
+            # Another decoder might go by another header than the one that is checked here.
+            raise ValueError("its header is not its first chunk")
+        type(image)(io.BytesIO(data)).verify()
+    elif image.format == "JPEG":
+        # It has been read up to its first scan, so that this end is no thumbnail's.
+        start = image.fp.tell() if image.fp else 0
+        if data.find(b"\xff\xd9", start) < 0:
+            raise ValueError("no end mark")
+
+
+def _palette(image: ImageFile) -> np.ndarray | None:
+    # Only before the pixels are read is the palette as long as it stands in the file.
+    if image.mode != "P" or image.palette is None:
+        return None
+    return np.frombuffer(image.palette.getdata()[1], np.uint8).reshape(-1, 3)
+
+
+def _load(image: ImageFile, name: str) -> None:
+    try:
+        image.load()
+    except Exception as error:  # As in `_open`.
+        raise _damaged(name, f"pixels that cannot be decoded ({error})") from error
+
+
+def _damaged(name: str, received: str) -> UserError:
+    return UserError(
+        f"`{name}` must be an image in working order. Received: {received}. Copy it again or "
+        "remove it."
+    )
+
+
+def _kind(data: bytes) -> str:
+    if not data:
+        return "an empty file"
+    for place, mark, kind in _OTHER_FILES:
+        if data[place : place + len(mark)] == mark:
+            return kind
+    start = data[:40].decode(errors="replace")
+    if "\0" not in start and "\N{REPLACEMENT CHARACTER}" not in start[:-1]:
+        return f"text that begins with {start!r}"
+    return f"a file that begins with {data[:8]!r}"
+
+
+def _rgb(image: ImageFile, name: str) -> np.ndarray:
+    if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PPM"):
+        gray = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(gray[..., np.newaxis], 3, axis=2)
+    if image.mode == "CMYK":
+        # In whole numbers, as TensorFlow's decoder has it; Pillow rounds otherwise.
+        light = 255 - np.asarray(image).astype(np.uint16)
+        return (light[..., :3] * light[..., 3:] // 255).astype(np.uint8)
+    if image.mode in ("I", "F"):
+        raise UserError(
+            f"`{name}` must have 8 or 16 bits a channel. Received: {image.format} of mode "
+            f"{image.mode!r}, whose range is not known. Convert it to 8 bits."
+        )
+    try:
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    except ValueError as error:
+        raise UserError(
+            f"`{name}` must be convertible to RGB. Received: {image.format} of mode "
+            f"{image.mode!r}. Save it as RGB."
+        ) from error
+
+
+def _orientation(image: ImageFile) -> int:
+    from PIL import Image
+
+    try:
+        # The format's own method would read the pixels of a PNG once more.
+        orientation = Image.Image.getexif(image).get(_ORIENTATION, 1)
+    except Exception:  # A damaged EXIF block says nothing about the image itself.
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    if orientation > 4:
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+def _encode(image: np.ndarray, kind: str, **options: Any) -> bytes:
+    from PIL import Image
 
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise ValueError(
             "`image` must be a non-empty (height, width, 3) uint8 array. "
             f"Received: shape={image.shape}, dtype={image.dtype}"
         )
-    _, data = cv2.imencode(ending, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    return data.tobytes()
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, kind, **options)
+    return file.getvalue()

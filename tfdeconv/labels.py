@@ -2,12 +2,12 @@
 
 A label map is a `(height, width)` uint8 array of class indices; 0 is the background where the data
 has one, and 255 marks pixels that count nowhere. Label PNGs hold these indices as palette or gray
-images; the palette is PASCAL VOC's, whose colour is a function of the index.
+images; the palette is the data's own, or PASCAL VOC's, whose colour is a function of the index.
 """
 
+import io
 import os
-import struct
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,52 +65,98 @@ def palette() -> np.ndarray:
     return colours
 
 
-def colours_to_labels(image: np.ndarray) -> np.ndarray:
-    """Turns an image in palette colours back into labels.
+def labels_of_indices(
+    colours: np.ndarray, class_names: Sequence[str] | None = None
+) -> np.ndarray | None:
+    """Says which label each index of a palette PNG stands for.
+
+    The index is the label, whatever its colour. There is one exception: a program that makes files
+    smaller drops unused colours of PASCAL VOC's palette and sorts the others, and then the colour
+    alone tells the label. The palette is taken for one of these when it holds nothing but colours
+    of VOC's palette, each once (black at the end aside) and not in VOC's order, and
+
+    - the classes are VOC's or unknown, and every colour is that of one of them or of the void; or
+    - the classes are others, the void's colour stands at another index than 255, and every other
+      colour is that of a class.
+
+    Without void, files of one's own classes in VOC's colours, sorted anew by such a program, cannot
+    be told from files in dark colours of one's own: their indices are taken.
 
     Args:
-        image: `(height, width, 3)` uint8 RGB image.
+        colours: `(n, 3)` uint8 RGB, the palette as it stands in the file, n at most 256.
+        class_names: Those of the data set; None when they are unknown.
+
+    Returns:
+        `(n,)` uint8, the label of every index, or None where the indices are the labels.
+
+    Example:
+
+    >>> labels_of_indices(palette()[[15, 255, 0]]).tolist()
+    [15, 255, 0]
+    >>> labels_of_indices(palette()[[0, 2, 1]], ("ground", "grass", "sky")) is None
+    True
+    """
+    labels = _LABEL_OF_BITS[_high_bits(colours)]
+    lit = np.flatnonzero(colours.any(axis=1))
+    # A palette may be filled up with black to the length that its file had before.
+    used = labels[: lit[-1] + 1 if len(lit) else 0]
+    in_order = np.array_equal(used, np.arange(len(used)))
+    if in_order or len(set(used.tolist())) < len(used) or (palette()[labels] != colours).any():
+        return None
+    if class_names is None:
+        return labels
+    possible = ((used < len(class_names)) | (used == IGNORE_LABEL)).all()
+    has_void = IGNORE_LABEL in used[:IGNORE_LABEL]
+    return labels if possible and (tuple(class_names) == VOC_CLASSES or has_void) else None
+
+
+def apply_palette(
+    indices: np.ndarray, colours: np.ndarray, class_names: Sequence[str] | None = None
+) -> np.ndarray:
+    """Turns the indices of a palette PNG into labels; see `labels_of_indices`.
+
+    Args:
+        indices: `(height, width)` uint8.
+        colours: `(n, 3)` uint8 RGB, the palette as it stands in the file.
+        class_names: Those of the data set; None when they are unknown.
 
     Returns:
         `(height, width)` uint8 labels.
 
     Raises:
-        UserError: when a pixel has a colour that is not in the palette.
-
-    Example:
-
-    >>> colours_to_labels(palette()[None]).tolist() == [list(range(256))]
-    True
+        UserError: when an index but 255, the void, lies behind the end of the palette.
     """
-    pixels = image.astype(np.uint8)
-    labels = _LABEL_OF_BITS[_high_bits(pixels)]
-    # The palette uses the three highest bits of red and green and the two highest of blue.
-    red, green, blue = np.moveaxis(pixels, -1, 0)
-    foreign = np.argwhere((red & 31) | (green & 31) | (blue & 63))
-    if len(foreign):
-        row, column = foreign[0].tolist()
+    beyond = (indices >= len(colours)) & (indices != IGNORE_LABEL)
+    if beyond.any():
+        row, column = np.argwhere(beyond)[0].tolist()
         raise UserError(
-            "A label image must hold class indices or colours of the PASCAL VOC palette. Received: "
-            f"colour {tuple(pixels[row, column].tolist())} in row {row}, column {column}. "
+            "A palette image must have indices within its palette. Received: index "
+            f"{indices[row, column]} of {len(colours)} colours in row {row}, column {column}. "
             "Save it as a palette or 8-bit gray PNG of class indices."
         )
-    return labels
+    labels = labels_of_indices(colours, class_names)
+    if labels is None:
+        return indices
+    return np.pad(labels, (0, 256 - len(labels)), constant_values=IGNORE_LABEL)[indices]
 
 
-def _high_bits(pixels: np.ndarray) -> np.ndarray:
-    red, green, blue = np.moveaxis(pixels, -1, 0)
+def _high_bits(colours: np.ndarray) -> np.ndarray:
+    red, green, blue = np.moveaxis(colours, -1, 0)
     return (red & 224) | (green >> 3 & 28) | (blue >> 6)
 
 
-# The bits are a permutation of the labels, so that sorting them inverts it.
+# The palette uses the three highest bits of red and green and the two highest of blue. They are a
+# permutation of the labels, so that sorting them inverts it.
 _LABEL_OF_BITS = np.argsort(_high_bits(palette())).astype(np.uint8)
 
 
-def encode_png(labels: np.ndarray) -> bytes:
-    """Encodes labels as a palette PNG in the colours of PASCAL VOC.
+def encode_png(labels: np.ndarray, colours: np.ndarray | None = None) -> bytes:
+    """Encodes labels as a palette PNG.
 
     Args:
         labels: `(height, width)` uint8 array, at least one pixel.
+        colours: `(n, 3)` uint8 RGB, the colours of labels 0 to n - 1, n at most 256; those of
+            PASCAL VOC when None. Labels behind them are white, the void has VOC's colour.
 
     Returns:
         The bytes of the file. Viewers show colours; readers of the indices get the labels.
@@ -123,27 +169,32 @@ def encode_png(labels: np.ndarray) -> bytes:
     >>> encode_png(np.zeros((2, 3), np.uint8))[:8]
     b'\\x89PNG\\r\\n\\x1a\\n'
     """
+    from PIL import Image
+
     if labels.ndim != 2 or labels.dtype != np.uint8 or labels.size == 0:
         raise ValueError(
             "`labels` must be a non-empty (height, width) uint8 array. "
             f"Received: shape={labels.shape}, dtype={labels.dtype}"
         )
-    height, width = labels.shape
-    rows = np.zeros((height, width + 1), np.uint8)
-    rows[:, 1:] = labels
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    chunks = (
-        (b"IHDR", header),
-        (b"PLTE", palette().tobytes()),
-        (b"IDAT", zlib.compress(rows.tobytes(), 6)),
-        (b"IEND", b""),
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+    image = Image.fromarray(labels)
+    image.putpalette(_whole_palette(colours).tobytes())
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = zlib.crc32(kind + data)
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+def _whole_palette(colours: np.ndarray | None) -> np.ndarray:
+    if colours is None:
+        return palette()
+    if colours.ndim != 2 or colours.shape[1] != 3 or len(colours) > 256:
+        raise ValueError(
+            f"`colours` must be at most 256 RGB triples. Received: shape={colours.shape}"
+        )
+    # White is none of VOC's colours, and thus never taken for VOC's palette in another order.
+    whole = np.full((256, 3), 255, np.uint8)
+    whole[IGNORE_LABEL] = palette()[IGNORE_LABEL]
+    whole[: len(colours)] = colours
+    return whole
 
 
 def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:

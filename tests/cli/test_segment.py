@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.segmentation.networks import colour_network, painted
 from tfdeconv import boxes, images
 from tfdeconv.cli import segment
 from tfdeconv.errors import UserError
+from tfdeconv.models import set_palette
 from tfdeconv.segmentation.segmenter import Segmenter
 
 
@@ -49,6 +51,35 @@ def test_a_folder_and_its_overlays(model, photographs, tmp_path, capsys) -> None
     np.testing.assert_array_equal(images.read_labels(out / "first.png"), segmenter.segment(image))
     assert images.read_image(out / "second_overlay.jpg").shape == (20, 25, 3)
     assert capsys.readouterr().out == f"{out}: 2 label maps\n"
+
+
+def test_a_folder_of_all_kinds_of_files(model, tmp_path, capsys) -> None:
+    image, folder = painted(20, 25)[0], tmp_path / "photographs"
+    folder.mkdir()
+    for ending in ("webp", "tif", "bmp", "gif", "JPG"):
+        Image.fromarray(image).save(folder / f"{ending.lower()}.{ending}")
+    (folder / "png_in_truth.jpg").write_bytes(images.encode_png(image))
+    (folder / "._webp.webp").write_bytes(b"\0\5\x16\7" + bytes(200))
+    (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    out = tmp_path / "out"
+    assert run(model, folder, "--out", out, "--boxes", 0) == 0
+    assert capsys.readouterr().out == f"{out}: 6 label maps\n"
+    expected = Segmenter(model, boxes=0).segment(image)
+    for name in ("png_in_truth", "tif", "bmp"):
+        np.testing.assert_array_equal(images.read_labels(out / f"{name}.png"), expected)
+
+
+def test_label_maps_have_the_colours_of_the_model(photographs, tmp_path) -> None:
+    network, colours = colour_network(), np.arange(0, 27, dtype=np.uint8).reshape(9, 3)
+    set_palette(network, colours[: network.output_shape[-1]])
+    network.save(tmp_path / "model.keras")
+    assert run(tmp_path / "model.keras", photographs, "--out", tmp_path / "out", "--boxes", 0) == 0
+    image = images.read_image(photographs / "first.png")
+    expected = Segmenter(network, boxes=0).segment(image)
+    np.testing.assert_array_equal(images.read_labels(tmp_path / "out" / "first.png"), expected)
+    shown = images.read_image(tmp_path / "out" / "first.png")
+    np.testing.assert_array_equal(shown, colours[expected])
 
 
 def test_choices_reach_the_segmenter(model, photographs, tmp_path) -> None:

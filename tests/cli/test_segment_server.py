@@ -55,7 +55,7 @@ def test_a_photograph_that_cannot_be_read_is_named(server, folder, tmp_path, cap
     (folder / "p2.png").write_bytes(b"no photograph")
     assert segment("deconvnet", folder, "--out", tmp_path / "out", "--server", server.url) == 1
     printed = capsys.readouterr()
-    assert "p2.png` must be a JPEG or PNG" in printed.err
+    assert "p2.png` must be an image, such as a JPEG or PNG" in printed.err
     assert "3 label maps, 1 failed" in printed.out
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfdeconv.errors import UserError
-from tfdeconv.models import build, class_names, load_for_inference, load_model
+from tfdeconv.models import build, class_names, load_for_inference, load_model, palette
 from tfdeconv.models.preset import features, is_preset
 
 NAMES = ("ground", "tree")
@@ -66,6 +66,17 @@ def test_deconvnet(deconvnet):
         np.testing.assert_array_equal(again(images), network(images))
         assert class_names(again) == NAMES and again.name == "deconvnet"
     assert type(again.get_layer("deconv1_1").kernel_initializer) is keras.initializers.Zeros
+
+
+def test_colours_of_its_own(copy):
+    assert palette(load_model(copy)) is None
+    for colours, expected in (
+        ([[0, 0, 0], [128, 0, 0]], None),
+        ([[0, 0, 0], [1, 2, 3]], [[0, 0, 0], [1, 2, 3]]),
+    ):
+        edit(copy, lambda task, colours=colours: task["config"].update(palette=colours))
+        found = palette(load_model(copy))
+        assert found is None if expected is None else found.tolist() == expected
 
 
 @pytest.mark.large

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from tfdeconv.errors import UserError
-from tfdeconv.models import DeconvNet, build, class_names, load_for_inference, load_model
+from tfdeconv.models import (
+    DeconvNet,
+    build,
+    class_names,
+    load_for_inference,
+    load_model,
+    palette,
+    set_palette,
+)
+from tfdeconv.weights import fold_batch_norm
 
 SMALL = {"num_classes": 2, "input_shape": (32, 32, 3), "width": 1 / 32}
 
@@ -21,6 +30,15 @@ def test_weights_and_names_survive(tmp_path):
         again = load_model(path)
         assert class_names(again) == ("ground", "tree")
         assert np.array_equal(again(image), model(image))
+
+
+def test_colours_survive(tmp_path):
+    model, colours = DeconvNet(**SMALL), np.array([[0, 9, 0], [255, 0, 7]], np.uint8)
+    assert palette(model) is None
+    set_palette(model, colours)
+    model.save(tmp_path / "model.keras")
+    for again in (load_model(tmp_path), fold_batch_norm(load_for_inference(tmp_path))):
+        np.testing.assert_array_equal(palette(again), colours)
 
 
 def test_weights_of_a_file_are_loaded(tmp_path):

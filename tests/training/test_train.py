@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfdeconv import boxes, files, labels
+from tfdeconv import boxes, files, images, labels
 from tfdeconv.errors import UserError
-from tfdeconv.models import load_model
+from tfdeconv.models import load_model, palette
 from tfdeconv.training import inputs
 from tfdeconv.training.callbacks import TrainingInterrupted
 from tfdeconv.training.run_folder import RunFolder
@@ -21,6 +21,16 @@ TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 4, "steps": 16}
 def test_a_diverged_encoder_is_told(drawn, tmp_path):
     with pytest.raises(UserError, match=r"encoder must stay finite.*at step \d+.*lower learning"):
         train("stage1", drawn, tmp_path / "run", learning_rate=1e38, **TINY)
+
+
+def test_a_run_takes_the_colours_of_its_data(drawn, start, tmp_path):
+    data, colours = tmp_path / "data", labels.palette()[::-1].copy()
+    shutil.copytree(drawn, data)
+    for path in (data / "SegmentationClass").iterdir():
+        path.write_bytes(labels.encode_png(images.read_labels(path), colours))
+    run = train("stage1", data, tmp_path / "run", init=start, batch_size=4, steps=1)
+    np.testing.assert_array_equal(palette(load_model(run.path)), colours[:9])
+    assert palette(load_model(start)) is None
 
 
 def test_ctrl_c_while_the_encoder_learns_says_how_to_go_on(drawn, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfdeconv.images import decode_image
-from tfdeconv.visual.charts import line_chart
+from tfdeconv.visual.plots import line_plot
 from tfdeconv.visual.report import Report
 
 HOSTILE = "<script>alert('&')</script>"
@@ -45,9 +45,9 @@ def page():
     report.add_legend(["background", HOSTILE])
     report.add_figures([(HOSTILE, photograph), ("flat", flat)])
     report.add_panels(["image", HOSTILE], [[photograph, flat], [flat, flat]])
-    chart = line_chart({"a": [(0, 1), (1, 2)]}, "x", "y")
-    report.add_charts(chart, chart)
-    report.add_table(["class", HOSTILE], [[HOSTILE, 0.5]], ["mean", 0.5], HOSTILE, chart)
+    plot = line_plot({"a": [(0, 1), (1, 2)]}, "x", "y")
+    report.add_plots(plot, plot)
+    report.add_table(["class", HOSTILE], [[HOSTILE, 0.5]], ["mean", 0.5], HOSTILE, plot)
     report.add_note(HOSTILE)
     return report.html()
 

@@ -15,8 +15,8 @@ from tfdeconv.data.voc import Split, read_split
 from tfdeconv.models import load_model
 from tfdeconv.segmentation.evaluate import Evaluation
 from tfdeconv.segmentation.segmenter import Segmenter
-from tfdeconv.visual.charts import bar_chart, line_chart
 from tfdeconv.visual.overlay import overlay
+from tfdeconv.visual.plots import bar_plot, line_plot
 from tfdeconv.visual.report import Report
 
 STAGE_NAMES = {"stage1": "stage 1", "stage2": "stage 2"}
@@ -114,7 +114,7 @@ def _add_training(report: Report, out: Path) -> None:
         ("val_mean_iou", "mean IoU of windows", (0.0, 1.0)),
     ):
         series = {n: [(row["step"], row[column]) for row in log] for n, log in logs.items()}
-        report.add_charts(line_chart(series, "step", label, limits))
+        report.add_plots(line_plot(series, "step", label, limits))
 
 
 def _add_classes(report: Report, evaluations: Mapping[str, Evaluation]) -> None:
@@ -126,8 +126,8 @@ def _add_classes(report: Report, evaluations: Mapping[str, Evaluation]) -> None:
     )
     rows = [[name, *values] for name, *values in zip(names, *columns.values(), strict=True)]
     total: list[str | float] = ["mean", *(result.mean_iou for result in evaluations.values())]
-    chart = bar_chart(names, columns, "IoU")
-    report.add_table(["class", *columns], rows, total, chart=chart)
+    plot = bar_plot(names, columns, "IoU")
+    report.add_table(["class", *columns], rows, total, plot=plot)
 
 
 def _add_panels(report: Report, out: Path, val: Split) -> None:

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> None:
     from tfdeconv.models import load_for_inference
     from tfdeconv.segmentation.lesion import lesions
     from tfdeconv.visual.lesion import draw_lesions
+    from tfdeconv.visual.plots import as_document
 
     split = read_split(args.data, args.split)
     split = replace(split, ids=split.ids[: args.images])
@@ -73,7 +74,8 @@ def run(args: argparse.Namespace) -> None:
     files.write_text(out / "lesion.csv", _table(found))
     images = f"{len(split.ids)} image{'s' * (len(split.ids) != 1)}"
     title = f"{model.name} on {images} of {split.name}"
-    files.write_text(out / "lesion.svg", draw_lesions(title, intact, single, several))
+    figure = draw_lesions(title, intact, single, several)
+    files.write_text(out / "lesion.svg", as_document(figure))
     if projected:
         print(f"not deleted, their shortcuts being projections: {', '.join(projected)}")
     worst = max(single, key=lambda name: single[name])

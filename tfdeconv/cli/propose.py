@@ -80,22 +80,24 @@ def image_files(given: Path, split: str | None = None) -> list[Path]:
     """
     from tfdeconv.data.voc import IMAGE_ENDINGS, read_split
     from tfdeconv.errors import UserError
+    from tfdeconv.images import ENDINGS
 
     if split is not None:
         listed = read_split(given, split)
         return [listed.image_path(image_id) for image_id in dict.fromkeys(listed.ids)]
     if not given.is_dir():
         return [given]
-    folder = given / "JPEGImages"
-    folder = folder if folder.is_dir() else given
+    is_data_set = (given / "JPEGImages").is_dir()
+    folder = given / "JPEGImages" if is_data_set else given
+    endings: tuple[str, ...] = IMAGE_ENDINGS if is_data_set else ENDINGS
+    # macOS leaves files of attributes that are called `._<name>`.
     images = sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".")
+        if path.suffix.lower() in endings and not path.name.startswith(".")
     )
     if not images:
         raise UserError(
-            f"`{folder}` must hold images ({', '.join(IMAGE_ENDINGS)}). Received: a folder "
-            "without any."
+            f"`{folder}` must hold images ({', '.join(endings)}). Received: a folder without any."
         )
     return images

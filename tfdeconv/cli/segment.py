@@ -1,8 +1,10 @@
 """Labels every pixel of photographs and writes a label map for each.
 
-IMAGE|DIR are photographs, or folders of them. DIR/<name>.png holds the class of every pixel, in the
-colours of PASCAL VOC; --overlay adds DIR/<name>_overlay.jpg to look at. A photograph that cannot be
-read is named, and the others are segmented all the same.
+IMAGE|DIR are photographs (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM), or folders of
+them; of an animation the first frame is taken. DIR/<name>.png holds the class of every pixel, in
+the colours of the label maps that the network learned from, or else of PASCAL VOC; --overlay adds
+DIR/<name>_overlay.jpg to look at. A photograph that cannot be read is named, and the others are
+segmented all the same.
 
   tfdeconv segment runs/stage2 photo.jpg holiday/ --out segmented --overlay
   tfdeconv segment runs/stage2 photo.jpg --out segmented --ensemble runs/fcn8s
@@ -72,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     check_names(photographs, Path(args.out))
     # Before the long work, not after it.
     out = files.ensure_writable_folder(args.out)
-    segment = _local_labels(args) if args.url is None else _served_labels(args)
+    segment, colours = _local_labels(args) if args.url is None else (_served_labels(args), None)
     segmented, failed = segment(photographs), 0
     if not hasattr(args, "window"):  # Each photograph has a bar of its own.
         segmented = track(segmented, "Segmenting", len(photographs))
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"tfdeconv: error: {error}", file=sys.stderr)
             failed += 1
         else:
-            _write(out / path.stem, image, labels, args.overlay)
+            _write(out / path.stem, image, labels, colours, args.overlay)
     written = len(photographs) - failed
     maps = f"{written} label map{'s' * (written != 1)}"
     print(f"{out}: {maps}" + f", {failed} failed" * (failed > 0))
@@ -134,8 +136,11 @@ def boxes_of(path: Path, proposals: Mapping[str, Proposals]) -> np.ndarray:
     return proposals[path.stem].boxes
 
 
-def _local_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segmented]:
+def _local_labels(
+    args: argparse.Namespace,
+) -> tuple[Callable[[Sequence[Path]], Segmented], np.ndarray | None]:
     from tfdeconv.images import read_image
+    from tfdeconv.models import palette
     from tfdeconv.segmentation.prefetch import prefetch
 
     segmenter, proposals = evaluate.open_segmenter(args)
@@ -151,10 +156,13 @@ def _local_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segmen
         bar = path.name if hasattr(args, "window") else None
         return image, segmenter.segment(image, found, bar)
 
-    return lambda photographs: (
-        (path, functools.partial(label, path, prepared))
-        for path, prepared in prefetch(read, photographs)
-    )
+    def segment(photographs: Sequence[Path]) -> Segmented:
+        return (
+            (path, functools.partial(label, path, prepared))
+            for path, prepared in prefetch(read, photographs)
+        )
+
+    return segment, palette(segmenter.model)
 
 
 def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segmented]:
@@ -186,7 +194,7 @@ def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segme
     def label(path: Path, prepared: Callable[[], Any]) -> tuple[np.ndarray, np.ndarray]:
         image, sent = prepared()
         try:
-            return image, client.segment(path.read_bytes(), sent).labels
+            return image, client.segment(_for_server(path, image), sent).labels
         except ServerUnavailable:
             raise
         except UserError as error:
@@ -198,12 +206,26 @@ def _served_labels(args: argparse.Namespace) -> Callable[[Sequence[Path]], Segme
     )
 
 
-def _write(stem: Path, image: np.ndarray, labels: np.ndarray, with_overlay: bool) -> None:
+def _for_server(path: Path, image: np.ndarray) -> bytes:
+    from tfdeconv.images import encode_png
+
+    # A server reads JPEGs and PNGs alone.
+    data = path.read_bytes()
+    return data if data.startswith((b"\xff\xd8", b"\x89PNG")) else encode_png(image)
+
+
+def _write(
+    stem: Path,
+    image: np.ndarray,
+    labels: np.ndarray,
+    colours: np.ndarray | None,
+    with_overlay: bool,
+) -> None:
     from tfdeconv.files import write_bytes
     from tfdeconv.images import encode_jpeg
     from tfdeconv.labels import encode_png
     from tfdeconv.visual.overlay import overlay
 
-    write_bytes(stem.with_name(f"{stem.name}.png"), encode_png(labels))
+    write_bytes(stem.with_name(f"{stem.name}.png"), encode_png(labels, colours))
     if with_overlay:
         write_bytes(stem.with_name(f"{stem.name}_overlay.jpg"), encode_jpeg(overlay(image, labels)))

@@ -23,6 +23,8 @@ from tfdeconv.cli import evaluate
 if TYPE_CHECKING:
     import numpy as np
 
+    from tfdeconv.segmentation.segmenter import Segmenter
+
 HELP = "explain what is made of one photograph, step by step, on a page of HTML"
 
 
@@ -54,21 +56,21 @@ def run(args: argparse.Namespace) -> None:
     # Before the long work, not after it.
     files.ensure_writable_folder(out.parent)
     segmenter, proposals = evaluate.open_segmenter(args)
-    truth = None if args.truth is None else _truth(args, image, segmenter.num_classes)
+    truth = None if args.truth is None else _truth(args, image, segmenter)
     boxes = None if proposals is None else boxes_of(path, proposals)
     page = walkthrough_page(walk(segmenter, image, boxes, truth, path.name, times))
     page.write(out)
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {sum(times.values()):.1f} s")
 
 
-def _truth(args: argparse.Namespace, image: np.ndarray, num_classes: int) -> np.ndarray:
+def _truth(args: argparse.Namespace, image: np.ndarray, segmenter: Segmenter) -> np.ndarray:
     import numpy as np
 
     from tfdeconv.errors import UserError
     from tfdeconv.images import read_labels
     from tfdeconv.labels import IGNORE_LABEL
 
-    truth = read_labels(args.truth)
+    truth = read_labels(args.truth, segmenter.class_names)
     if truth.shape != image.shape[:2]:
         raise UserError(
             f"`{args.truth}` must be as large as the photograph, {image.shape[1]}x"
@@ -76,9 +78,9 @@ def _truth(args: argparse.Namespace, image: np.ndarray, num_classes: int) -> np.
             "photograph."
         )
     judged = truth[truth != IGNORE_LABEL]
-    if judged.size and (most := int(np.max(judged))) >= num_classes:
+    if judged.size and (most := int(np.max(judged))) >= segmenter.num_classes:
         raise UserError(
-            f"`{args.truth}` must have labels below {num_classes}, the network's classes. "
-            f"Received: {most}. Take a network that was trained on the same classes."
+            f"`{args.truth}` must have labels below {segmenter.num_classes}, the network's "
+            f"classes. Received: {most}. Take a network that was trained on the same classes."
         )
     return truth

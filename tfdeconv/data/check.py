@@ -14,7 +14,7 @@ from tfdeconv import images
 from tfdeconv.data import maps
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
-from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.labels import IGNORE_LABEL, labels_of_indices
 from tfdeconv.progress import track
 
 T = TypeVar("T")
@@ -28,16 +28,19 @@ class Report:
         split: The split.
         problems: A sentence or two for each problem, with the name of the file and the remedy.
         objects: Number of instances.
+        ambiguous: The first label map whose palette may be PASCAL VOC's in another order, though it
+            is read by its indices; None where there is none.
         pixels: `(256,)` int64, pixels of each label.
     """
 
     split: Split
     problems: list[str] = field(default_factory=list)
     objects: int = 0
+    ambiguous: str | None = None
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
 
     def notes(self) -> list[str]:
-        """Returns what is worth knowing but not wrong: classes and instances that do not occur."""
+        """Returns what is worth knowing but not wrong, such as classes that do not occur."""
         names = self.split.class_names
         absent = [name for name, count in zip(names, self.pixels, strict=False) if not count]
         notes = []
@@ -46,6 +49,11 @@ class Report:
         if not self.objects:
             notes.append(
                 f"{self.split.name!r} has no instance maps: stage 1 cannot be trained on it"
+            )
+        if self.ambiguous:
+            notes.append(
+                f"`{self.ambiguous}` has colours of PASCAL VOC's palette in another order, and is "
+                "read by its indices. If a program sorted the colours, save it as a gray PNG"
             )
         return notes
 
@@ -100,11 +108,24 @@ def _check_image(report: Report, image_id: str) -> None:
     objects = _attempt(report, lambda: maps.read_objects(split, image_id, header))
     if labels is None:
         return
+    if report.ambiguous is None:
+        report.ambiguous = _ambiguous(split, image_id)
     report.pixels += maps.count_labels(labels)
     if objects is not None and objects.shape == labels.shape:
         name = str(split.object_path(image_id))
         found = _attempt(report, lambda: maps.check_objects(objects, labels, name))
         report.objects += 0 if found is None else len(found.ids)
+
+
+def _ambiguous(split: Split, image_id: str) -> str | None:
+    path = split.label_path(image_id)
+    colours = images.read_palette(path)
+    if colours is None or labels_of_indices(colours, split.class_names) is not None:
+        return None
+    found = labels_of_indices(colours)
+    if found is None or not set(found.tolist()) <= {*range(len(split.class_names)), IGNORE_LABEL}:
+        return None
+    return str(path)
 
 
 def _attempt(report: Report, read: Callable[[], T]) -> T | None:

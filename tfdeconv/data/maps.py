@@ -11,9 +11,10 @@ import numpy as np
 from tfdeconv import images
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
-from tfdeconv.image_header import Header
-from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.images import Header
+from tfdeconv.labels import IGNORE_LABEL, labels_of_indices, palette
 
+_VOC = palette()
 # Rows that are worked on at a time, so that memory is bounded for the largest photographs.
 _STRIP = 512
 # Two maps drawn by hand never agree in every pixel of a border.
@@ -45,14 +46,13 @@ def read_header(split: Split, image_id: str) -> Header:
     """Reads the header of a photograph and makes sure that label maps can fit it.
 
     Raises:
-        UserError: when the file is missing, damaged, too large or rotated by EXIF.
+        UserError: when the file is missing, damaged, no JPEG or PNG, too large or rotated by EXIF.
     """
     path = split.image_path(image_id)
     header = images.read_header(path)
-    if header.height * header.width > images.MAX_PIXELS:
+    if header.format not in ("JPEG", "MPO", "PNG"):
         raise UserError(
-            f"`{path}` must have at most {images.MAX_PIXELS} pixels. Received: "
-            f"{header.width}x{header.height}. Shrink it, and its label maps with it."
+            f"`{path}` must be a JPEG or PNG to train on. Received: {header.format}. Convert it."
         )
     if header.orientation != 1:
         raise UserError(
@@ -78,7 +78,7 @@ def read_labels(split: Split, image_id: str, header: Header | None) -> np.ndarra
             has a class number that the data set does not have.
     """
     path = split.label_path(image_id)
-    labels = images.read_labels(path)
+    labels = images.read_labels(path, split.class_names)
     _check_size(labels, header, str(path))
     present = np.flatnonzero(count_labels(labels))
     unknown = present[(present >= len(split.class_names)) & (present != IGNORE_LABEL)]
@@ -88,6 +88,25 @@ def read_labels(split: Split, image_id: str, header: Header | None) -> np.ndarra
             f"{', '.join(map(str, unknown))}. Correct it, or name these classes in `classes.txt`."
         )
     return labels
+
+
+def read_colours(split: Split) -> np.ndarray | None:
+    """Reads the colours in which the label maps of a data set are drawn, from its first one.
+
+    Args:
+        split: The data set.
+
+    Returns:
+        `(n, 3)` uint8 RGB, a colour for every class; None where the map has no palette, PASCAL
+        VOC's, in whatever order, or one that does not reach to the last class.
+
+    Raises:
+        UserError: when the file is missing or damaged.
+    """
+    colours, count = images.read_palette(split.label_path(split.ids[0])), len(split.class_names)
+    if colours is None or len(colours) < count or np.array_equal(colours[:count], _VOC[:count]):
+        return None
+    return None if labels_of_indices(colours, split.class_names) is not None else colours[:count]
 
 
 def read_objects(split: Split, image_id: str, header: Header | None) -> np.ndarray | None:

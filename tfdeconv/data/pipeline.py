@@ -127,7 +127,10 @@ def images_dataset(split: Split) -> tf.data.Dataset:
     """
     files = tf.data.Dataset.from_tensor_slices((list(split.ids), *_paths(split)[:2]))
     read = files.map(
-        lambda image_id, image, labels: (image_id, *decode.read_labelled(image, labels)),
+        lambda image_id, image, labels: (
+            image_id,
+            *decode.read_labelled(image, labels, split.class_names),
+        ),
         num_parallel_calls=PARALLEL_CALLS,
         deterministic=True,
     )
@@ -160,7 +163,7 @@ def _produce(
     )
 
     def visit(index: tf.Tensor, first: tf.Tensor, last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, labels = decode.read_labelled(paths[0][index], paths[1][index])
+        image, labels = decode.read_labelled(paths[0][index], paths[1][index], split.class_names)
         maps = [labels, decode.read_labels(paths[2][index], image)] if isolates else [labels]
         maps, shape = [crops.add_void(each) for each in maps], tf.shape(labels)
 

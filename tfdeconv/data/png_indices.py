@@ -7,12 +7,13 @@ decoded: the byte for the colour type is changed, and the checksum with it.
 
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfdeconv.labels import palette
+from tfdeconv.labels import IGNORE_LABEL, VOC_CLASSES, palette
 
 NO_LABEL = 256
 _COLOUR_TYPE = 25
@@ -21,6 +22,7 @@ _HEADER = b"IHDR" + bytes(9)
 _CHECKSUM_CHANGE = zlib.crc32(_HEADER + b"\3\0\0\0") ^ zlib.crc32(_HEADER + b"\0\0\0\0")
 _BYTES = np.array([bytes([value]) for value in range(256)], object)
 _COLOURS = palette().astype(np.int32)
+_IS_VOID = np.arange(256) == IGNORE_LABEL
 
 
 def decode_indices(data: tf.Tensor) -> tf.Tensor:
@@ -66,15 +68,16 @@ def swap_colour_type(data: tf.Tensor) -> tf.Tensor:
     return tf.strings.join([before, swapped, after, checksum])
 
 
-def palette_labels(data: tf.Tensor) -> tf.Tensor:
-    """Says which label the colour of each index in a palette PNG stands for.
+def palette_labels(data: tf.Tensor, class_names: Sequence[str] | None = None) -> tf.Tensor:
+    """Says which label each index in a palette PNG stands for: `labels.labels_of_indices`.
 
     Args:
         data: Scalar string, the bytes of the file.
+        class_names: Those of the data set; None when they are unknown.
 
     Returns:
-        `(256,)` int32 labels; `NO_LABEL` for colours outside the PASCAL VOC palette and for indices
-        behind the end of the file's palette.
+        `(256,)` int32 labels; `NO_LABEL` for indices behind the end of the file's palette, but 255
+        for the void.
     """
     head = tf.strings.split(data, b"IDAT", maxsplit=1)[0]
     parts = tf.strings.split(head, b"PLTE", maxsplit=1)
@@ -82,10 +85,26 @@ def palette_labels(data: tf.Tensor) -> tf.Tensor:
     length = tf.minimum(tf.cast(length[2], tf.int32) * 256 + tf.cast(length[3], tf.int32), 768)
     colours = tf.io.decode_raw(tf.strings.substr(parts[-1], 0, length), tf.uint8)
     colours = tf.reshape(tf.cast(colours, tf.int32), (-1, 3))
-    labels = tf.gather(_LABELS_BY_TOP_BITS, _top_bits(colours))
-    known = tf.reduce_all(tf.gather(_COLOURS, labels) == colours, axis=1)
-    found = tf.where(known, labels, NO_LABEL)
-    return tf.pad(found, [[0, 256 - tf.shape(found)[0]]], constant_values=NO_LABEL)
+    indices = tf.range(tf.shape(colours)[0])
+    by_colour = tf.gather(_LABELS_BY_TOP_BITS, _top_bits(colours))
+    lit = tf.reduce_any(colours > 0, axis=1)
+    used = by_colour[: tf.reduce_max(tf.where(lit, indices + 1, 0))]
+    is_voc = tf.reduce_all(tf.gather(_COLOURS, by_colour) == colours)
+    once = tf.reduce_max(tf.math.bincount(used, minlength=1)) <= 1
+    reordered = is_voc & once & _may_be_reordered(used, class_names)
+    found = tf.where(reordered, by_colour, indices)
+    found = tf.pad(found, [[0, 256 - tf.shape(found)[0]]], constant_values=NO_LABEL)
+    return tf.where(_IS_VOID & (found == NO_LABEL), IGNORE_LABEL, found)
+
+
+def _may_be_reordered(used: tf.Tensor, class_names: Sequence[str] | None) -> tf.Tensor:
+    out_of_order = tf.reduce_any(used != tf.range(tf.size(used)))
+    if class_names is None:
+        return out_of_order
+    possible = tf.reduce_all((used < len(class_names)) | (used == IGNORE_LABEL))
+    if tuple(class_names) == VOC_CLASSES:
+        return out_of_order & possible
+    return possible & tf.reduce_any(used[:IGNORE_LABEL] == IGNORE_LABEL)
 
 
 def _top_bits(colours: Any) -> Any:

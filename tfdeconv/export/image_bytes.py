@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfdeconv.data.decode import decode_pixels, require
+from tfdeconv.data.decode import PNG_SIGNATURE, decode_pixels, require
 from tfdeconv.export.requests import refusal
-from tfdeconv.image_header import PNG_SIGNATURE
 
 _JPEG = b"\xff\xd8\xff"
 # With the header first: libpng accepts unknown chunks before it, which could claim another size.

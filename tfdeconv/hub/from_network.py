@@ -11,6 +11,7 @@ from tfdeconv.hub.fcn import STRIDES, FCNImageSegmenter
 from tfdeconv.hub.segnet import SegNetImageSegmenter
 from tfdeconv.layers import Preprocess
 from tfdeconv.models import class_names
+from tfdeconv.models import palette as model_palette
 
 # By the layer that gives the scores.
 _TASKS: dict[str, Any] = {
@@ -31,7 +32,8 @@ def from_network(
     Args:
         model: A DeconvNet, SegNet or FCN of `tfdeconv.models`, of any width; for example what
             `tfdeconv.load_model` returns of a run folder. It stays as it is.
-        palette: None for the colours of PASCAL VOC, or one RGB triple in [0, 255] a class.
+        palette: None for the colours of the network, or else of PASCAL VOC; or one RGB triple in
+            [0, 255] a class.
         **kwargs: `name` and `compile` of the task.
 
     Returns:
@@ -52,7 +54,8 @@ def from_network(
     (('sky', 'cloud'), (32, 32))
     """
     names = {layer.name for layer in model.layers}
-    task = _empty_task(model, names, {"palette": palette, **kwargs})
+    colours = model_palette(model) if palette is None else palette
+    task = _empty_task(model, names, {"palette": colours, **kwargs})
     if _shapes(task) != _shapes(model):
         raise _unknown(model)
     if _means(task) != _means(model):

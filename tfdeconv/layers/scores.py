@@ -1,4 +1,4 @@
-"""`Scores`: the last layer of every network, which knows the names of the classes."""
+"""`Scores`: the last layer of every network, which knows names and colours of the classes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
 class Scores(keras.layers.Layer):
-    """Passes scores on as float32, whatever the policy, and carries the names of the classes.
+    """Passes scores on as float32, whatever the policy, and carries names and colours of classes.
 
     Losses and metrics lose too much in half precision; and a saved network without the names of its
     classes is a riddle.
@@ -17,6 +17,9 @@ class Scores(keras.layers.Layer):
     Args:
         class_names: None or strings, one for each channel, in the order of the labels. The layer
             keeps them as the tuple `class_names`, and saves them with the network.
+        palette: None for the colours of PASCAL VOC, or RGB triples in [0, 255], one for each
+            channel: the colours of the label maps that the network learned from. They are kept and
+            saved likewise.
 
     Input shape:
         `(batch_size, ..., classes)`, floating-point.
@@ -32,9 +35,15 @@ class Scores(keras.layers.Layer):
     (tf.float32, ('background', 'cat'))
     """
 
-    def __init__(self, class_names: Sequence[str] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        class_names: Sequence[str] | None = None,
+        palette: Sequence[Sequence[int]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
         self.class_names = None if class_names is None else tuple(class_names)
+        self.palette = None if palette is None else tuple(map(tuple, palette))
 
     def call(self, inputs: Any) -> Any:
         return ops.cast(inputs, "float32")
@@ -48,4 +57,5 @@ class Scores(keras.layers.Layer):
         return keras.KerasTensor(inputs.shape, "float32")
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "class_names": self.class_names}
+        own = {"class_names": self.class_names, "palette": self.palette}
+        return {**super().get_config(), **own}

@@ -9,7 +9,13 @@ from tfdeconv.models.frrn import FRRNA, FRRNB
 from tfdeconv.models.fusionnet import FusionNet
 from tfdeconv.models.pspnet import PSPNet
 from tfdeconv.models.registry import build, list_models
-from tfdeconv.models.saved import class_names, load_for_inference, load_model
+from tfdeconv.models.saved import (
+    class_names,
+    load_for_inference,
+    load_model,
+    palette,
+    set_palette,
+)
 from tfdeconv.models.segnet import SegNet
 from tfdeconv.models.unet import UNet
 
@@ -34,4 +40,6 @@ __all__ = [
     "list_models",
     "load_for_inference",
     "load_model",
+    "palette",
+    "set_palette",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 
+from tfdeconv.labels import palette as voc_palette
 from tfdeconv.models.registry import build
 
 CONFIG_FILE = "config.json"
@@ -90,6 +91,9 @@ def load_preset(path: str | os.PathLike[str], draw: bool = True) -> keras.Model:
     _check_size(name, backbone, Path(path) / WEIGHTS_FILE)
     network = build(name, **_arguments(kind, config, backbone), **_zeros(name, draw))
     _load_weights(network, keras.Model(network.input, features(name, network)), Path(path))
+    colours = config.get("palette")
+    if colours is not None and colours != voc_palette()[: len(colours)].tolist():
+        network.get_layer("scores").palette = tuple(map(tuple, colours))
     return network
 
 

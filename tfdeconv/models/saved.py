@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfdeconv.errors import UserError
 from tfdeconv.layers import Scores
@@ -165,3 +166,38 @@ def class_names(model: keras.Model) -> tuple[str, ...] | None:
         if isinstance(layer, Scores) and layer.class_names is not None:
             return tuple(layer.class_names)
     return None
+
+
+def palette(model: keras.Model) -> np.ndarray | None:
+    """Returns the colours of the classes that travel with a model, or None where it has none.
+
+    Args:
+        model: Any Keras model; the colours are in the `Scores` layer of ours.
+
+    Returns:
+        `(classes, 3)` uint8 RGB in the order of the labels, or None for those of PASCAL VOC.
+    """
+    for layer in reversed(model.layers):
+        if isinstance(layer, Scores) and layer.palette is not None:
+            return np.array(layer.palette, np.uint8)
+    return None
+
+
+def set_palette(model: keras.Model, colours: np.ndarray) -> None:
+    """Gives a model the colours of its classes.
+
+    Args:
+        model: A network of this package.
+        colours: `(classes, 3)` uint8 RGB in the order of the labels.
+
+    Example:
+
+    >>> from tfdeconv.models import DeconvNet
+    >>> model = DeconvNet(2, (32, 32, 3), width=1 / 32)
+    >>> set_palette(model, np.array([[0, 0, 0], [255, 0, 0]], np.uint8))
+    >>> palette(model).tolist()
+    [[0, 0, 0], [255, 0, 0]]
+    """
+    for layer in model.layers:
+        if isinstance(layer, Scores):
+            layer.palette = tuple(map(tuple, colours.tolist()))

@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from tfdeconv import processor
-from tfdeconv.data import voc
+from tfdeconv.data import maps, voc
 from tfdeconv.errors import UserError
-from tfdeconv.models import load_model
+from tfdeconv.models import load_model, set_palette
 from tfdeconv.training import heads, start
 from tfdeconv.training.callbacks import Keeper, Progress, TrainingInterrupted
 from tfdeconv.training.encoder import train_encoder
@@ -83,7 +83,10 @@ def train(
         run.check_same(settings)
     else:
         run.require_new()
+    colours = maps.read_colours(split)
     model, state = _begin_or_go_on(run, resume, chosen, settings, first)
+    if colours is not None:
+        set_palette(model, colours)
     if not resume:
         run.begin({**settings, "versions": versions()})
     if state["step"] < chosen.batches:

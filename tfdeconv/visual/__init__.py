@@ -1,1 +1,1 @@
-"""Pictures for people: label maps over photographs, charts, and one self-contained HTML page."""
+"""Pictures for people: label maps over photographs, plots, and one self-contained HTML page."""

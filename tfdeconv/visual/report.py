@@ -1,7 +1,7 @@
-"""One self-contained HTML page: text, figures, tables and charts, added from top to bottom.
+"""One self-contained HTML page: text, figures, tables and plots, added from top to bottom.
 
-Images become `data:` URIs and styles stand in the page, so that the file can be mailed. Every text
-is escaped; charts are the SVG strings of `charts.py` and go in as they are.
+Images become `data:` URIs, plots SVG elements, and styles stand in the page, so that the file can
+be mailed. Every text is escaped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numbers
 import os
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +19,11 @@ from tfdeconv import files
 from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.visual.inline import data_uri
 from tfdeconv.visual.overlay import class_colours
+from tfdeconv.visual.plots import as_svg
 from tfdeconv.visual.stylesheet import STYLE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Cell = str | int | float | None
 
@@ -108,10 +113,10 @@ class Report:
         ]
         self._parts.append(f'<ul class="legend">{"".join(items)}</ul>')
 
-    def add_charts(self, *charts: str) -> None:
-        """Adds `<svg>` elements of `charts.py`, side by side where the page is wide enough."""
-        body = "".join(f"<figure>{chart}</figure>" for chart in charts)
-        self._parts.append(f'<div class="charts">{body}</div>')
+    def add_plots(self, *plots: Figure) -> None:
+        """Adds figures of `plots.py`, side by side where the page is wide enough."""
+        body = "".join(f"<figure>{as_svg(plot)}</figure>" for plot in plots)
+        self._parts.append(f'<div class="plots">{body}</div>')
 
     def add_table(
         self,
@@ -119,7 +124,7 @@ class Report:
         rows: Sequence[Sequence[Cell]],
         total: Sequence[Cell] | None = None,
         caption: str = "",
-        chart: str = "",
+        plot: Figure | None = None,
     ) -> None:
         """Adds a table; its first column names the rows.
 
@@ -129,7 +134,7 @@ class Report:
                 that hold only numbers stand to the right.
             total: A last row set apart, such as the mean.
             caption: A line above the table.
-            chart: An `<svg>` element of `charts.py` to stand beside it.
+            plot: A figure of `plots.py` to stand beside it.
 
         Raises:
             ValueError: when a row has another number of cells than the header.
@@ -147,8 +152,9 @@ class Report:
         if total is not None:
             parts.append(f"<tfoot>{_row(total, numeric)}</tfoot>")
         table = f'<div class="table"><table>{"".join(parts)}</table></div>'
-        beside = f'<div class="beside">{table}<figure>{chart}</figure></div>'
-        self._parts.append(beside if chart else table)
+        if plot is not None:
+            table = f'<div class="beside">{table}<figure>{as_svg(plot)}</figure></div>'
+        self._parts.append(table)
 
     def html(self) -> str:
         """Returns the page."""

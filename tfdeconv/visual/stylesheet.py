@@ -55,11 +55,12 @@ img { display: block; width: 100%; height: auto; border-radius: 3px; }
 .panels figcaption { margin: 0 0 0.3rem; }
 .panels .row + .row figcaption { display: none; }
 .panels img { max-height: 20.5rem; object-fit: contain; object-position: left top; }
-.charts {
+.plots {
   display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr));
   gap: 2.5rem; margin: 1.5rem 0;
 }
 svg { display: block; width: 100%; height: auto; max-width: 34rem; }
+svg text { font-family: system-ui, sans-serif !important; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.35rem 1.1rem; padding: 0; margin: 1.25rem 0; }
 .legend li { display: flex; align-items: center; gap: 0.45rem; list-style: none; }
 .legend li { font-size: 0.875rem; line-height: 1.4; }

@@ -41,6 +41,7 @@ def write_pseudo_set(
     """
     require_apart(split, out)
     confusion = np.zeros((len(split.class_names),) * 2, np.int64)
+    colours = maps.read_colours(split)
     for image_id in track(split.ids, f"Labelling {split.name}"):
         source = split.image_path(image_id)
         truth = maps.read_labels(split, image_id, maps.read_header(split, image_id))
@@ -53,7 +54,8 @@ def write_pseudo_set(
         confusion += metrics.confusion_matrix(given, guessed, len(split.class_names))
         with files.replacing(out / "JPEGImages" / source.name) as beside:
             shutil.copyfile(source, beside)
-        files.write_bytes(out / "SegmentationClass" / f"{image_id}.png", encode_png(guessed))
+        path = out / "SegmentationClass" / f"{image_id}.png"
+        files.write_bytes(path, encode_png(guessed, colours))
     files.write_text(out / "classes.txt", "\n".join(split.class_names) + "\n")
     listed = "\n".join(split.ids) + "\n"
     files.write_text(out / "ImageSets" / "Segmentation" / f"{split.name}.txt", listed)
