@@ -1,7 +1,6 @@
 """Opening saved models: a `.keras` file, a run folder that holds one, or a preset of KerasHub."""
 
 import contextlib
-import importlib
 import json
 import os
 import zipfile
@@ -18,8 +17,6 @@ from tfdeconv.models.preset import is_preset, load_preset
 
 MODEL_FILE = "model.keras"
 _MAX_CONFIG = 2**26
-# By name: training is built upon models.
-_OF_A_TRAINING = ("tfdeconv.metrics", "tfdeconv.training", "tfdeconv.training.losses")
 # What Keras and the readers of zip and JSON raise of a file that means something else, or nothing.
 _DAMAGE = (
     *(OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, EOFError),
@@ -59,10 +56,6 @@ def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Mod
         with _damage_told(Path(path)):
             return load_preset(path)
     file = _model_file(path)
-    if compile:
-        # Keras finds registered classes where their modules have been imported, and only there.
-        for module in _OF_A_TRAINING:
-            importlib.import_module(module)
     with _damage_told(file):
         return keras.saving.load_model(file, compile=compile)
 
