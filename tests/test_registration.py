@@ -51,7 +51,9 @@ def test_an_import_registers_the_classes_of_the_hub() -> None:
 
 
 def test_an_import_without_keras_is_quick() -> None:
-    measure = "import time; t = time.process_time(); import tfdeconv; print(time.process_time() - t)"
+    measure = (
+        "import time; t = time.process_time(); import tfdeconv; print(time.process_time() - t)"
+    )
     process = run_python("-c", measure)
     assert float(process.stdout) < 0.3
 

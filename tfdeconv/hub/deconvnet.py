@@ -136,6 +136,10 @@ class DeconvNetImageSegmenter(NetworkImageSegmenter):
 
     def _scores(self, backbone: keras_hub.models.Backbone, num_classes: int) -> keras.KerasTensor:
         head = keras.layers.Conv2D(
-            num_classes, 1, kernel_initializer="he_normal", name="seg-score-voc"
+            num_classes,
+            1,
+            kernel_initializer="he_normal",
+            data_format="channels_last",
+            name="seg-score-voc",
         )
         return head(backbone.output)

@@ -99,6 +99,11 @@ class SegNetImageSegmenter(NetworkImageSegmenter):
 
     def _scores(self, backbone: keras_hub.models.Backbone, num_classes: int) -> keras.KerasTensor:
         head = keras.layers.Conv2D(
-            num_classes, 3, padding="same", kernel_initializer="he_normal", name="conv1_1_D"
+            num_classes,
+            3,
+            padding="same",
+            kernel_initializer="he_normal",
+            data_format="channels_last",
+            name="conv1_1_D",
         )
         return head(backbone.output)
