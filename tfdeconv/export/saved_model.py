@@ -26,6 +26,7 @@ from tfdeconv.inference.any_size import size_rule
 from tfdeconv.inference.checks import require_choice
 from tfdeconv.inference.precision import PRECISIONS
 from tfdeconv.inference.segmenter import Segmenter
+from tfdeconv.layers.choice import kernel_ops
 from tfdeconv.models import class_names
 from tfdeconv.version import __version__
 
@@ -103,7 +104,7 @@ def export_saved_model(
     target = Path(directory) / str(max(existing_versions(directory), default=0) + 1)
     with tempfile.TemporaryDirectory() as scratch:
         archive = _archive(segmenter, metadata, scratch)
-        with replacing(target) as beside:
+        with kernel_ops(), replacing(target) as beside:
             _write(archive, beside, target)
             _refuse_python(beside, segmenter.model)
             write_metadata(beside, metadata)
@@ -159,8 +160,7 @@ def _metadata(segmenter: Segmenter, precision: str, max_pixels: int) -> Metadata
 
 
 def _archive(segmenter: Segmenter, metadata: Metadata, scratch: str) -> keras.export.ExportArchive:
-    # Without `archive.track(model)`, which stores every weight twice (Keras 3.15): as Keras's
-    # variable and as TensorFlow's.
+    # Not `archive.track(model)`: it stores every weight twice, for Keras and for TensorFlow.
     archive = keras.export.ExportArchive()
     table = None
     if metadata.class_names is not None:
