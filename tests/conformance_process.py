@@ -1,5 +1,7 @@
 """What test_conformance.py runs in a fresh process: opens every saved golden and runs it.
 
+Keras opens them, as in a script that has imported it and tfdeconv, and no more.
+
 python -m tests.conformance_process FOLDER NAME...; outputs go to FOLDER/fresh.npz.
 """
 
@@ -15,12 +17,12 @@ import tfdeconv
 def main(folder: str, *names: str) -> None:
     outputs = {}
     for name in names:
-        model = tfdeconv.load_model(f"{folder}/{name}.keras")
+        model = keras.models.load_model(f"{folder}/{name}.keras")
         results = model.predict(np.load(f"{folder}/{name}.npy"), verbose=0)
         for index, value in enumerate(keras.tree.flatten(results)):
             outputs[f"{name}/{index}"] = value
     np.savez(f"{folder}/fresh.npz", **outputs)
-    compiled = tfdeconv.load_model(f"{folder}/compiled.keras", compile=True)
+    compiled = keras.models.load_model(f"{folder}/compiled.keras")
     images, labels = np.load(f"{folder}/deconvnet.npy"), np.load(f"{folder}/labels.npy")
     labels = [labels] * len(compiled.outputs)
     measured = compiled.evaluate(images, labels, verbose=0, return_dict=True)

@@ -47,7 +47,9 @@ def layer_model(
 
 
 def deconvolve(x: Any) -> Any:
-    return keras.layers.Conv2DTranspose(4, 3, kernel_initializer=layers.Bilinear(noise=0.5))(x)
+    return keras.layers.Conv2DTranspose(
+        4, 3, kernel_initializer=layers.Bilinear(noise=0.5), data_format="channels_last"
+    )(x)
 
 
 def unpool(x: Any) -> Any:
@@ -56,11 +58,11 @@ def unpool(x: Any) -> Any:
 
 
 def crop(x: Any) -> Any:
-    return layers.Crop(1)(x, keras.layers.MaxPooling2D(2)(x))
+    return layers.Crop(1)(x, keras.layers.MaxPooling2D(2, data_format="channels_last")(x))
 
 
 def stretch(x: Any) -> Any:
-    return layers.Stretch()(keras.layers.MaxPooling2D(2)(x), x)
+    return layers.Stretch()(keras.layers.MaxPooling2D(2, data_format="channels_last")(x), x)
 
 
 def fcn(name: str) -> Golden:

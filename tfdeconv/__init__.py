@@ -2,9 +2,14 @@
 
 Public names are resolved when they are first used: `import tfdeconv` loads neither TensorFlow,
 Keras nor OpenCV.
+
+Where Keras is loaded already, `import tfdeconv` also registers its layers, losses, metrics and
+optimizers, so that `keras.models.load_model` opens files that hold them. Where Keras is loaded
+later, `import tfdeconv.models` does.
 """
 
 import importlib
+import sys
 from typing import Any
 
 from tfdeconv.version import __version__
@@ -53,3 +58,9 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if sys.modules.get("keras"):
+    importlib.import_module("tfdeconv.models")
+if sys.modules.get("keras_hub"):
+    importlib.import_module("tfdeconv.hub")

@@ -68,6 +68,11 @@ def untrained_network(name: str, size: int = 64) -> keras.Model:
     model = build(
         name, num_classes=3, input_shape=(size, size, 3), width=1 / 32, class_names=CLASSES
     )
+    return with_random_weights(model)
+
+
+def with_random_weights(model: keras.Model) -> keras.Model:
+    """Gives a model weights that keep what it computes in range, and biases that matter."""
     generator = np.random.default_rng(0)
 
     def weights(old: np.ndarray) -> np.ndarray:

@@ -142,3 +142,40 @@ def test_what_does_not_fit_the_classes_is_told(options, message):
 def test_an_fcn_of_another_stride_is_told():
     with pytest.raises(ValueError, match="`stride` must be 8, 16 or 32"):
         hub.FCNImageSegmenter(None, num_classes=2, stride=4)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [hub.DeconvNetBackbone, hub.SegNetBackbone, hub.FCNBackbone],
+    ids=lambda kind: kind.__name__,
+)
+def test_an_argument_that_a_backbone_has_not_is_an_error(kind):
+    reason = rf"`{kind.__name__}` must be given arguments that it has: image_shape, width.*name"
+    with pytest.raises(TypeError, match=rf"{reason}.*input_shape\. Give `image_shape`$"):
+        kind(input_shape=(32, 32, 3), width=1 / 32)
+    with pytest.raises(TypeError, match=rf"{reason}.*Received: depth\.$"):
+        kind(image_shape=(32, 32, 3), depth=3)
+
+
+def test_an_argument_that_a_task_has_not_is_an_error():
+    for kind, backbone in (
+        (hub.DeconvNetImageSegmenter, hub.DeconvNetBackbone(**SMALL)),
+        (hub.SegNetImageSegmenter, hub.SegNetBackbone(**SMALL)),
+        (hub.FCNImageSegmenter, hub.FCNBackbone(**SMALL)),
+    ):
+        with pytest.raises(TypeError, match=r"num_classes.*class_names.*Received: classes\.$"):
+            kind(backbone, num_classes=2, classes=2)
+    for kind in (hub.DeconvNetImageConverter, hub.DeconvNetImageSegmenterPreprocessor):
+        with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
+            kind(size=(32, 32))
+
+
+def test_channels_come_last_whatever_the_setting():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        model = deconvnet()
+        labels = model.preprocessor(IMAGES, LABELS)[1]
+        assert model.predict(IMAGES, verbose=0).shape == (4, 32, 32, 2)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    np.testing.assert_array_equal(labels, deconvnet().preprocessor(IMAGES, LABELS)[1])

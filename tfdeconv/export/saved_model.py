@@ -29,6 +29,7 @@ from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
 from tfdeconv.export.signatures import signatures
 from tfdeconv.files import cannot_write, replacing
+from tfdeconv.layers.choice import kernel_ops
 from tfdeconv.models import class_names
 from tfdeconv.segmentation.network import PRECISIONS
 from tfdeconv.segmentation.segmenter import Segmenter
@@ -157,7 +158,7 @@ def export_saved_model(
     target = Path(directory) / str(max(_versions_in(directory), default=0) + 1)
     with tempfile.TemporaryDirectory() as scratch:
         archive = _archive(segmenter, metadata, scratch)
-        with replacing(target) as beside:
+        with kernel_ops(), replacing(target) as beside:
             try:
                 archive.write_out(str(beside), verbose=False)
                 saved = SavedModel.FromString((beside / "saved_model.pb").read_bytes())
@@ -220,8 +221,7 @@ def _metadata(segmenter: Segmenter, precision: str, max_pixels: int) -> Metadata
 
 
 def _archive(segmenter: Segmenter, metadata: Metadata, scratch: str) -> keras.export.ExportArchive:
-    # Without `archive.track(model)`, which stores every weight twice (Keras 3.15): as Keras's
-    # variable and as TensorFlow's.
+    # Not `archive.track(model)`: it stores every weight twice, for Keras and for TensorFlow.
     archive = keras.export.ExportArchive()
     table = None
     if metadata.class_names is not None:

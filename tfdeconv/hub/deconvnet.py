@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import keras_hub
 
+from tfdeconv.hub.arguments import refuse_unknown
 from tfdeconv.hub.backbone import NetworkBackbone
 from tfdeconv.hub.policy import layers_in
 from tfdeconv.hub.preprocessing import LabelledImageConverter, LabelMapPreprocessor
@@ -35,6 +36,7 @@ class DeconvNetBackbone(NetworkBackbone):
 
     Raises:
         ValueError: when an argument is out of its range.
+        TypeError: for an argument that there is not.
 
     Example:
 
@@ -54,6 +56,8 @@ class DeconvNetBackbone(NetworkBackbone):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
+        refuse_unknown(type(self), kwargs, "name", "trainable")
+
         # === Functional Model ===
         kernel = tuple(fc6_kernel) if isinstance(fc6_kernel, list) else fc6_kernel
         with layers_in(dtype):
@@ -136,6 +140,10 @@ class DeconvNetImageSegmenter(NetworkImageSegmenter):
 
     def _scores(self, backbone: keras_hub.models.Backbone, num_classes: int) -> keras.KerasTensor:
         head = keras.layers.Conv2D(
-            num_classes, 1, kernel_initializer="he_normal", name="seg-score-voc"
+            num_classes,
+            1,
+            kernel_initializer="he_normal",
+            data_format="channels_last",
+            name="seg-score-voc",
         )
         return head(backbone.output)

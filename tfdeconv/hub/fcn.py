@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import keras_hub
 
+from tfdeconv.hub.arguments import refuse_unknown
 from tfdeconv.hub.backbone import NetworkBackbone
 from tfdeconv.hub.policy import layers_in
 from tfdeconv.hub.preprocessing import LabelledImageConverter, LabelMapPreprocessor
@@ -33,6 +34,10 @@ class FCNBackbone(NetworkBackbone):
     Output shape:
         A dictionary of `pool3`, `pool4` and `fc7`, one vector for 8x8, 16x16 and 32x32 pixels.
 
+    Raises:
+        ValueError: when an argument is out of its range.
+        TypeError: for an argument that there is not.
+
     Example:
 
     >>> from tfdeconv.hub import FCNBackbone
@@ -52,6 +57,8 @@ class FCNBackbone(NetworkBackbone):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
+        refuse_unknown(type(self), kwargs, "name", "trainable")
+
         # === Functional Model ===
         own = {"dropout": dropout, "batch_norm": batch_norm}
         with layers_in(dtype):

@@ -20,7 +20,7 @@ class LabelledImageConverter(keras_hub.layers.ImageConverter):
         image_size: `(height, width)` of the result, or None to leave images as they are.
         crop_to_aspect_ratio: Cuts off in place of padding; then `pad_to_aspect_ratio` is False.
         pad_to_aspect_ratio: With both False the image is stretched.
-        **kwargs: As `keras_hub.layers.ImageConverter`.
+        **kwargs: As `keras_hub.layers.ImageConverter`, but for `data_format`: channels come last.
 
     Call arguments:
         inputs: `(height, width, 3)` or `(batch, height, width, 3)` RGB in [0, 255], uint8 or float.
@@ -37,6 +37,7 @@ class LabelledImageConverter(keras_hub.layers.ImageConverter):
             image_size=image_size,
             crop_to_aspect_ratio=crop_to_aspect_ratio,
             pad_to_aspect_ratio=pad_to_aspect_ratio,
+            data_format="channels_last",
             **kwargs,
         )
 
@@ -90,6 +91,7 @@ class LabelMapPreprocessor(keras_hub.models.ImageSegmenterPreprocessor):
             crop_to_aspect_ratio=converter.crop_to_aspect_ratio,
             pad_to_aspect_ratio=converter.pad_to_aspect_ratio,
             interpolation="nearest",
+            data_format="channels_last",
         )
         resize.resizing.fill_value = IGNORE_LABEL
         return resize(_as_float(labels[..., None]))[..., 0]

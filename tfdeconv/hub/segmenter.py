@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import keras_hub
 
+from tfdeconv.hub.arguments import refuse_unknown
 from tfdeconv.hub.policy import layers_in
 from tfdeconv.labels import palette as voc_palette
 from tfdeconv.layers import Scores
@@ -28,10 +29,11 @@ class NetworkImageSegmenter(keras_hub.models.ImageSegmenter):
             network.
         class_names: None or their names, in the order of the labels.
         palette: None for the colours of PASCAL VOC, or one RGB triple in [0, 255] a class.
-        **kwargs: `name`, and `compile=False` to leave out the default compilation.
+        **kwargs: `name`, `trainable`, and `compile=False` to leave out the default compilation.
 
     Raises:
         ValueError: when names or colours are not as many as the classes.
+        TypeError: for an argument that there is not.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class NetworkImageSegmenter(keras_hub.models.ImageSegmenter):
         palette: Sequence[Sequence[int]] | None = None,
         **kwargs: Any,
     ) -> None:
+        own = ("preprocessor", "class_names", "palette", "name", "trainable", "compile")
+        refuse_unknown(type(self), kwargs, *own)
         names = None if class_names is None else tuple(class_names)
         check_classes(num_classes, names)
 

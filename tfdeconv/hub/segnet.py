@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import keras_hub
 
+from tfdeconv.hub.arguments import refuse_unknown
 from tfdeconv.hub.backbone import NetworkBackbone
 from tfdeconv.hub.policy import layers_in
 from tfdeconv.hub.preprocessing import LabelledImageConverter, LabelMapPreprocessor
@@ -31,6 +32,7 @@ class SegNetBackbone(NetworkBackbone):
 
     Raises:
         ValueError: when an argument is out of its range.
+        TypeError: for an argument that there is not.
 
     Example:
 
@@ -49,6 +51,8 @@ class SegNetBackbone(NetworkBackbone):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
+        refuse_unknown(type(self), kwargs, "name", "trainable")
+
         # === Functional Model ===
         with layers_in(dtype):
             network = build("segnet", num_classes=2, input_shape=tuple(image_shape), width=width)
@@ -99,6 +103,11 @@ class SegNetImageSegmenter(NetworkImageSegmenter):
 
     def _scores(self, backbone: keras_hub.models.Backbone, num_classes: int) -> keras.KerasTensor:
         head = keras.layers.Conv2D(
-            num_classes, 3, padding="same", kernel_initializer="he_normal", name="conv1_1_D"
+            num_classes,
+            3,
+            padding="same",
+            kernel_initializer="he_normal",
+            data_format="channels_last",
+            name="conv1_1_D",
         )
         return head(backbone.output)

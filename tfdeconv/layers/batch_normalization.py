@@ -12,7 +12,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation over channels, with the meaning of Keras's layer and fewer passes.
 
     Keras spells the training step out in eight operations; on TensorFlow this layer hands it to the
-    fused kernel, forward and backward. Inference and the other backends are Keras's own.
+    fused kernel, forward and backward, but for float64, which it has not. Inference and the other
+    backends are Keras's own.
 
     Args:
         **kwargs: As `keras.layers.BatchNormalization`. `epsilon` below 1.001e-5 is raised to it on
@@ -52,9 +53,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         # The kernel reports the unbiased variance; Keras and the release keep the biased one.
         count = tf.cast(math.prod(ops.shape(inputs)[:3]), tf.float32)
         variance *= (count - 1.0) / tf.maximum(count, 1.0)
-        keep = self.momentum
-        self.moving_mean.assign(self.moving_mean * keep + mean * (1.0 - keep))
-        self.moving_variance.assign(self.moving_variance * keep + variance * (1.0 - keep))
+        for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            before = tf.cast(moving, tf.float32)
+            moving.assign(before * self.momentum + value * (1.0 - self.momentum))
         return outputs
 
 
@@ -62,6 +63,7 @@ def _fusable(layer: keras.layers.BatchNormalization, inputs: Any) -> bool:
     return (
         keras.config.backend() == "tensorflow"
         and len(inputs.shape) == 4
+        and inputs.dtype != "float64"
         and layer.axis in (-1, 3)
         and layer.center
         and layer.scale

@@ -2,11 +2,16 @@
 
 import contextlib
 import contextvars
+import sys
 from collections.abc import Iterator
+from types import FrameType
 
 import keras
 
-_portable = contextvars.ContextVar("portable", default=False)
+# None where nobody has chosen.
+_portable: contextvars.ContextVar[bool | None] = contextvars.ContextVar("portable", default=None)
+# Whatever these trace becomes a file, for runtimes that need not be TensorFlow.
+_EXPORTERS = ("keras.src.export.", "tensorflow.lite.python.", "tf2onnx.")
 
 
 @contextlib.contextmanager
@@ -14,7 +19,9 @@ def portable_ops() -> Iterator[None]:
     """Makes pooling and unpooling use only operations that other runtimes have, too.
 
     It holds for the calls in the `with` block, of this thread alone: whatever is traced there can
-    be converted to LiteRT and ONNX, which lack TensorFlow's kernels. Results are the same.
+    be converted to LiteRT and ONNX, which lack TensorFlow's kernels. Results are the same. What
+    `keras.Model.export`, tf2onnx and TensorFlow's converter to LiteRT trace themselves needs no
+    such block; a `tf.function` of your own that is handed to them after it was traced does.
 
     Example:
 
@@ -24,7 +31,23 @@ def portable_ops() -> Iterator[None]:
     >>> pooled.shape
     TensorShape([1, 2, 2, 2])
     """
-    token = _portable.set(True)
+    with _chosen(True):
+        yield
+
+
+@contextlib.contextmanager
+def kernel_ops() -> Iterator[None]:
+    """Makes pooling and unpooling use TensorFlow's kernels in what an exporter traces, too.
+
+    For files that TensorFlow alone is to run; otherwise as `portable_ops`.
+    """
+    with _chosen(False):
+        yield
+
+
+@contextlib.contextmanager
+def _chosen(portable: bool) -> Iterator[None]:
+    token = _portable.set(portable)
     try:
         yield
     finally:
@@ -32,8 +55,29 @@ def portable_ops() -> Iterator[None]:
 
 
 def only_portable() -> bool:
-    """Whether the caller stands in a `portable_ops` block."""
-    return _portable.get()
+    """Whether the caller stands in a `portable_ops` block, or is traced by an exporter."""
+    chosen = _portable.get()
+    return _traced_by_an_exporter() if chosen is None else chosen
+
+
+def _traced_by_an_exporter() -> bool:
+    """Whether a graph is being traced in a call of an exporter.
+
+    None of them leaves a sign of it but its place among the callers. These are gone through while a
+    graph is traced, never in an eager call.
+    """
+    if keras.config.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return False
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_EXPORTERS):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def tensorflow_kernels() -> bool:

@@ -106,7 +106,8 @@ def unpool_by_scatter(values: Tensor, argmax: Tensor, output_size: Size) -> Tens
 def _grid(image: Size, size: Size, padding: str) -> Size:
     """Returns how many windows there are, `(rows, columns)`."""
     if padding == "same":
-        return -(-image[0] // size[0]), -(-image[1] // size[1])
+        # Not of negative numbers, which ONNX rounds to zero.
+        return (image[0] + size[0] - 1) // size[0], (image[1] + size[1] - 1) // size[1]
     return image[0] // size[0], image[1] // size[1]
 
 
@@ -138,7 +139,9 @@ def _put_together(parts: list[Tensor], grid: Size, size: Size, output_size: Size
     shape = (-1, rows * size[0], columns * size[1], ops.shape(parts[0])[-1])
     frame = ops.reshape(ops.stack(lines, axis=2), shape)
     frame = _fit(frame, 1, rows, size[0], output_size[0])
-    return _fit(frame, 2, columns, size[1], output_size[1])
+    frame = _fit(frame, 2, columns, size[1], output_size[1])
+    # LiteRT's converter loses the number of channels where it pads by an open number.
+    return ops.reshape(frame, (-1, *output_size, ops.shape(parts[0])[-1]))
 
 
 def _margin(side: Any, count: Any, size: int) -> Any:
@@ -183,16 +186,13 @@ def _fit(frame: Tensor, axis: int, count: Any, size: int, side: Any) -> Tensor:
 
 def _window_indices(image: Size, grid: Size, channels: int, size: Size, dtype: str) -> list[Tensor]:
     """Returns, for each offset in a window, the flat indices `(1, rows, columns, channels)`."""
-    width = ops.cast(image[1], dtype)
     channel = ops.arange(channels, dtype=dtype)
+    strides = ops.cast(image[1], dtype) * channels, channels
     positions = []
-    for axis in range(2):
+    for axis, shape in enumerate(((1, -1, 1, 1), (1, 1, -1, 1))):
         starts = ops.arange(grid[axis], dtype=dtype) * size[axis]
         starts = starts - ops.cast(_margin(image[axis], grid[axis], size[axis]), dtype)
         # An edge repeated before the image stands for the first row or column.
-        positions.append([ops.maximum(starts + step, 0) for step in range(size[axis])])
-    return [
-        (ys[:, None] * width + xs[None, :])[None, :, :, None] * channels + channel
-        for ys in positions[0]
-        for xs in positions[1]
-    ]
+        places = [ops.maximum(starts + step, 0) * strides[axis] for step in range(size[axis])]
+        positions.append([ops.reshape(place, shape) for place in places])
+    return [ys + xs + channel for ys in positions[0] for xs in positions[1]]

@@ -72,7 +72,9 @@ class MirrorPad(keras.layers.Layer):
 
     def _reach(self, side: Any) -> Any:
         least = side + 2 * self.margin
-        return least + (self.remainder - least) % self.multiple
+        # Remainders of positive numbers alone: those of negative ones are others in ONNX.
+        beyond = (least + self.multiple - self.remainder) % self.multiple
+        return least + (self.multiple - beyond) % self.multiple
 
     def _places(self, side: Any) -> Any:
         # A side that is known gives a constant, which needs no work in an exported graph.

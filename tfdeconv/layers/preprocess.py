@@ -44,13 +44,13 @@ class Preprocess(keras.layers.Layer):
         bgr = ops.flip(ops.cast(inputs, "float32"), axis=-1)
         return ops.cast(bgr - ops.convert_to_tensor(self.mean, "float32"), self.compute_dtype)
 
-    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
-        if inputs.shape[-1] != 3:
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if input_shape[-1] != 3:
             raise ValueError(
                 "`inputs` must be RGB images (batch, height, width, 3). "
-                f"Received: inputs.shape={inputs.shape}"
+                f"Received: inputs.shape={input_shape}"
             )
-        return keras.KerasTensor(inputs.shape, self.compute_dtype)
+        return input_shape
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mean": self.mean}

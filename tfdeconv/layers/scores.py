@@ -48,13 +48,13 @@ class Scores(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         return ops.cast(inputs, "float32")
 
-    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
-        if self.class_names is not None and len(self.class_names) != inputs.shape[-1]:
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if self.class_names is not None and len(self.class_names) != input_shape[-1]:
             raise ValueError(
                 "`class_names` must have one name for each channel of the scores. Received: "
-                f"{len(self.class_names)} names, {inputs.shape[-1]} channels"
+                f"{len(self.class_names)} names, {input_shape[-1]} channels"
             )
-        return keras.KerasTensor(inputs.shape, "float32")
+        return input_shape
 
     def get_config(self) -> dict[str, Any]:
         own = {"class_names": self.class_names, "palette": self.palette}

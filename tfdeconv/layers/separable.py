@@ -45,7 +45,8 @@ def bin_shares(side: Any, bins: int) -> Tensor:
     row = ops.arange(side)
     number = ops.arange(bins)[:, None]
     first = (number * side) // bins
-    end = -((-(number + 1) * side) // bins)
+    # Not of negative numbers, which ONNX rounds to zero.
+    end = ((number + 1) * side + bins - 1) // bins
     inside = ops.cast(ops.logical_and(row >= first, row < end), "float32")
     return inside / ops.cast(end - first, "float32")
 

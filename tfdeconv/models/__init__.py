@@ -1,4 +1,10 @@
-"""The networks: functions that return functional Keras models, and how to load a saved one."""
+"""The networks: functions that return functional Keras models, and how to load a saved one.
+
+Importing this package registers every class of tfdeconv that a saved model may hold, but for those
+of `tfdeconv.hub`: Keras opens files that name them from then on.
+"""
+
+import importlib
 
 from tfdeconv.models.cam import CAM, class_activation_maps
 from tfdeconv.models.deconvnet import DeconvNet
@@ -43,3 +49,7 @@ __all__ = [
     "palette",
     "set_palette",
 ]
+
+# By name: training is built upon models.
+for _module in ("tfdeconv.metrics", "tfdeconv.training", "tfdeconv.training.losses"):
+    importlib.import_module(_module)

@@ -73,6 +73,7 @@ def conv_stage(
             3,
             padding="same",
             kernel_initializer=fresh(kernel_initializer),
+            data_format="channels_last",
             name=f"conv{suffix}",
         )
         x = normalised(convolution, x, f"bn{suffix}", f"relu{suffix}")
@@ -100,6 +101,7 @@ def deconv_stage(
             3,
             padding="same",
             kernel_initializer=fresh(kernel_initializer),
+            data_format="channels_last",
             name=f"deconv{suffix}",
         )
         x = normalised(deconvolution, x, f"debn{suffix}", f"derelu{suffix}")
@@ -141,7 +143,7 @@ def conv_unit(
     """
     padded = strides > 1 and size > 1
     if padded:
-        x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+        x = layers.ZeroPadding2D(size // 2, data_format="channels_last", name=f"{name}_pad")(x)
     convolution = layers.Conv2D(
         filters,
         size,
@@ -150,6 +152,7 @@ def conv_unit(
         dilation_rate=dilation,
         use_bias=use_bias,
         kernel_initializer=fresh(kernel_initializer),
+        data_format="channels_last",
         name=name,
     )
     return normalised(convolution, x, bn_name, relu_name)
@@ -170,6 +173,6 @@ def caffe_pool(x: keras.KerasTensor, name: str, strides: int = 2) -> keras.Keras
         `(batch, height // 2 + 1, width // 2 + 1, channels)` tensor, the size of `x` for stride 1.
     """
     if strides == 1:
-        return layers.MaxPooling2D(3, 1, padding="same", name=name)(x)
-    x = layers.ZeroPadding2D(((1, 2), (1, 2)), name=f"{name}_pad")(x)
-    return layers.MaxPooling2D(3, strides, name=name)(x)
+        return layers.MaxPooling2D(3, 1, padding="same", data_format="channels_last", name=name)(x)
+    x = layers.ZeroPadding2D(((1, 2), (1, 2)), data_format="channels_last", name=f"{name}_pad")(x)
+    return layers.MaxPooling2D(3, strides, data_format="channels_last", name=name)(x)

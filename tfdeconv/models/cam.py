@@ -88,9 +88,15 @@ def CAM(
     norm = "bn6" if batch_norm else None
     filters = scaled(CAM_FILTERS, width)
     x = conv_unit(x, filters, 3, "conv6", kernel_initializer, norm, "relu6", use_bias=True)
-    x = layers.Conv2D(num_classes - 1, 1, kernel_initializer="glorot_uniform", name=MAPS)(x)
+    x = layers.Conv2D(
+        num_classes - 1,
+        1,
+        kernel_initializer="glorot_uniform",
+        data_format="channels_last",
+        name=MAPS,
+    )(x)
     pool = layers.GlobalAveragePooling2D if pooling == "average" else layers.GlobalMaxPooling2D
-    x = pool(name="pool6")(x)
+    x = pool(data_format="channels_last", name="pool6")(x)
     return arguments.finish(inputs, x, class_names and class_names[1:], weights, name)
 
 
@@ -137,5 +143,7 @@ def _encode(
                 use_bias=True,
             )
         if stage <= last_pooled:
-            x = layers.MaxPooling2D(2, padding="same", name=f"pool{stage}")(x)
+            x = layers.MaxPooling2D(
+                2, padding="same", data_format="channels_last", name=f"pool{stage}"
+            )(x)
     return x

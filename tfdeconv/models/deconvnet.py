@@ -113,7 +113,11 @@ def DeconvNet(
         filters = [scaled(count, width) for count in DECODER_FILTERS[stage - 1]]
         x = deconv_stage(x, stage, filters, densify_initializer)
     x = layers.Conv2D(
-        num_classes, 1, kernel_initializer=fresh(deconv_initializer), name="seg-score-voc"
+        num_classes,
+        1,
+        kernel_initializer=fresh(deconv_initializer),
+        data_format="channels_last",
+        name="seg-score-voc",
     )(x)
     return arguments.finish(inputs, x, class_names, weights, name)
 
@@ -127,11 +131,21 @@ def _bottleneck(
     deconv_initializer: Initializer,
 ) -> keras.KerasTensor:
     def dense(count: int, size: int | tuple[int, int], name: str) -> layers.Layer:
-        return layers.Conv2D(count, size, kernel_initializer=fresh(kernel_initializer), name=name)
+        return layers.Conv2D(
+            count,
+            size,
+            kernel_initializer=fresh(kernel_initializer),
+            data_format="channels_last",
+            name=name,
+        )
 
     x = normalised(dense(fc, kernel, "fc6"), x, "bnfc6", "relu6")
     x = normalised(dense(fc, 1, "fc7"), x, "bnfc7", "relu7")
     deconvolution = layers.Conv2DTranspose(
-        opened, kernel, kernel_initializer=fresh(deconv_initializer), name="fc6-deconv"
+        opened,
+        kernel,
+        kernel_initializer=fresh(deconv_initializer),
+        data_format="channels_last",
+        name="fc6-deconv",
     )
     return normalised(deconvolution, x, "fc6-deconv-bn", "fc6-deconv-relu")

@@ -85,14 +85,19 @@ def DeepContextual(
         x = convolve(x, num_classes, f"conv_c{depth}", f"_c{depth}")
         # Float32 whatever the policy: these are scores, and they are summed.
         return layers.Conv2D(
-            num_classes, 1, kernel_initializer="zeros", dtype="float32", name=f"c{depth}"
+            num_classes,
+            1,
+            kernel_initializer="zeros",
+            dtype="float32",
+            data_format="channels_last",
+            name=f"c{depth}",
         )(x)
 
     inputs, x = arguments.begin(num_classes, class_names, input_shape, STRIDE)
     contexts = []
     for depth, filters in enumerate(ENCODER_FILTERS):
         if depth > 0:
-            x = layers.MaxPooling2D(2, name=f"pool{depth}")(x)
+            x = layers.MaxPooling2D(2, data_format="channels_last", name=f"pool{depth}")(x)
         for index, count in enumerate(filters, start=1):
             suffix = f"{depth + 1}_{index}"
             x = convolve(x, scaled(count, width), f"conv{suffix}", suffix)
@@ -121,6 +126,7 @@ def _convolve(
         strides=enlarge,
         padding="same",
         kernel_initializer=fresh(kernel_initializer),
+        data_format="channels_last",
         name=name,
     )
     return normalised(convolution, x, f"bn{suffix}" if batch_norm else None, f"relu{suffix}")

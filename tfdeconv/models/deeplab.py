@@ -85,8 +85,8 @@ def DeepLabLargeFOV(
     inputs, x = arguments.begin(num_classes, class_names, input_shape)
     x = network.encode(x)
     # Caffe counts the zeros around the map, Keras's own padding does not.
-    x = layers.ZeroPadding2D(1, name="pool5a_pad")(x)
-    x = layers.AveragePooling2D(3, 1, name="pool5a")(x)
+    x = layers.ZeroPadding2D(1, data_format="channels_last", name="pool5a_pad")(x)
+    x = layers.AveragePooling2D(3, 1, data_format="channels_last", name="pool5a")(x)
     x = _score(network.fully_connected(x, LARGE_FOV), num_classes, 1, "fc8_voc12")
     return arguments.finish(inputs, _enlarge(x, inputs), class_names, weights, name)
 

@@ -149,7 +149,9 @@ def _scored_features(
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, dict[str, keras.KerasTensor]]:
     inputs, x = arguments.begin(num_classes, class_names, input_shape)
     features = vgg16(x, width, PADDING, dropout, kernel_initializer, batch_norm)
-    scores = layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name="score_fr")
+    scores = layers.Conv2D(
+        num_classes, 1, kernel_initializer="zeros", data_format="channels_last", name="score_fr"
+    )
     return inputs, scores(features.fc7), {"pool4": features.pool4, "pool3": features.pool3}
 
 
@@ -159,7 +161,13 @@ def _fuse(
     # The weights of 2014 come with a bias of upscore2, those of the current release without one:
     # with a bias that starts at zero both can be loaded.
     x = _enlarge(x, factor=2, name=enlarged, use_bias=enlarged == "upscore2")
-    scores = layers.Conv2D(x.shape[-1], 1, kernel_initializer="zeros", name=f"score_{skip}")
+    scores = layers.Conv2D(
+        x.shape[-1],
+        1,
+        kernel_initializer="zeros",
+        data_format="channels_last",
+        name=f"score_{skip}",
+    )
     finer = Crop(offset, name=f"score_{skip}c")(scores(features), x)
     return layers.Add(name=f"fuse_{skip}")([x, finer])
 
@@ -180,5 +188,6 @@ def _enlarge(
         use_bias=use_bias,
         kernel_initializer=Bilinear(noise=0.0),
         trainable=trainable,
+        data_format="channels_last",
         name=name,
     )(x)

@@ -137,7 +137,7 @@ class _Network:
             x, self._residual_filters, 1, "split", self._initializer, bn_name="split_bn"
         )
         for scale, (filters, units) in down.items():
-            x = layers.MaxPooling2D(2, name=f"pool{scale}")(x)
+            x = layers.MaxPooling2D(2, data_format="channels_last", name=f"pool{scale}")(x)
             for index in range(1, units + 1):
                 x, residual = self._full_unit(x, residual, scale, filters, f"frru{scale}_{index}")
         for scale, (filters, units) in up.items():
@@ -170,7 +170,9 @@ class _Network:
     ) -> tuple[Tensor, Tensor]:
         """Figure 3: from the two streams to what both are after the unit."""
         filters = scaled(filters, self._width)
-        seen = layers.MaxPooling2D(scale, name=f"{name}_pool")(residual)
+        seen = layers.MaxPooling2D(scale, data_format="channels_last", name=f"{name}_pool")(
+            residual
+        )
         x = layers.Concatenate(name=f"{name}_concat")([x, seen])
         x = self._convolve(x, filters, 3, f"{name}_conv1")
         x = self._convolve(x, filters, 3, f"{name}_conv2")
@@ -178,7 +180,10 @@ class _Network:
             self._residual_filters,
             1,
             kernel_initializer=fresh(self._initializer),
+            data_format="channels_last",
             name=f"{name}_residual",
         )(x)
-        found = layers.UpSampling2D(scale, name=f"{name}_unpool")(found)
+        found = layers.UpSampling2D(scale, data_format="channels_last", name=f"{name}_unpool")(
+            found
+        )
         return x, layers.Add(name=name)([residual, found])

@@ -75,7 +75,7 @@ def FusionNet(
     for level, filters in enumerate(FILTERS[:-1], start=1):
         x = step(x, f"down{level}", filters)
         skips.append((level, filters, x))
-        x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
+        x = layers.MaxPooling2D(2, data_format="channels_last", name=f"down{level}_pool")(x)
     x = step(x, "bridge", FILTERS[-1])
     for level, filters, skip in reversed(skips):
         deconvolution = layers.Conv2DTranspose(
@@ -84,13 +84,19 @@ def FusionNet(
             strides=2,
             padding="same",
             kernel_initializer=fresh(kernel_initializer),
+            data_format="channels_last",
             name=f"up{level}_deconv",
         )
         x = normalised(deconvolution, x, f"up{level}_deconv_bn", f"up{level}_deconv_relu")
         x = layers.Add(name=f"up{level}_merge")([x, skip])
         x = step(x, f"up{level}", filters)
     x = layers.Conv2D(
-        num_classes, 3, padding="same", kernel_initializer=fresh(kernel_initializer), name="score"
+        num_classes,
+        3,
+        padding="same",
+        kernel_initializer=fresh(kernel_initializer),
+        data_format="channels_last",
+        name="score",
     )(x)
     return arguments.finish(inputs, x, class_names, weights, name)
 
@@ -104,6 +110,7 @@ def _step(
             3,
             padding="same",
             kernel_initializer=fresh(kernel_initializer),
+            data_format="channels_last",
             name=f"{name}_{part}",
         )
         relu_name = f"{name}_{part}_relu" if relu else None

@@ -87,9 +87,13 @@ def PSPNet(
 
     def scores(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
-        x = layers.Conv2D(num_classes, 1, kernel_initializer=fresh(kernel_initializer), name=name)(
-            x
-        )
+        x = layers.Conv2D(
+            num_classes,
+            1,
+            kernel_initializer=fresh(kernel_initializer),
+            data_format="channels_last",
+            name=name,
+        )(x)
         return Crop(0, name=f"{name}_crop")(Enlarge(STRIDE, name=f"{name}_interp")(x), inputs)
 
     # === Pyramid pooling ===

@@ -1,7 +1,6 @@
-"""Opening saved models: a `.keras` file, a run folder that holds one, or a preset of KerasHub."""
+"""Opening saved models: a `.keras` or whole `.h5` file, a run folder, or a preset of KerasHub."""
 
 import contextlib
-import importlib
 import json
 import os
 import zipfile
@@ -15,12 +14,11 @@ import numpy as np
 
 from tfdeconv.errors import UserError
 from tfdeconv.layers import Scores
+from tfdeconv.models.other_files import is_whole_h5, other_kind
 from tfdeconv.models.preset import is_preset, load_preset
 
 MODEL_FILE = "model.keras"
 _MAX_CONFIG = 2**26
-# By name: training is built upon models.
-_OF_A_TRAINING = ("tfdeconv.metrics", "tfdeconv.training", "tfdeconv.training.losses")
 # What Keras and the readers of zip and JSON raise of a file that means something else, or nothing.
 _DAMAGE = (
     *(OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, EOFError),
@@ -36,8 +34,9 @@ def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Mod
     pickled code.
 
     Args:
-        path: A `.keras` file, a run folder that holds `model.keras`, or a directory that
-            `tfdeconv.hub` saved as a preset, for which keras-hub need not be installed.
+        path: A `.keras` file, an `.h5` file of a whole model, as Keras saved them before, a run
+            folder that holds `model.keras`, or a directory that `tfdeconv.hub` saved as a preset,
+            for which keras-hub need not be installed.
         compile: Whether to restore optimizer, loss and metrics too, to go on training; a preset
             holds none of them.
 
@@ -60,10 +59,6 @@ def load_model(path: str | os.PathLike[str], compile: bool = False) -> keras.Mod
         with _damage_told(Path(path)):
             return load_preset(path)
     file = _model_file(path)
-    if compile:
-        # Keras finds registered classes where their modules have been imported, and only there.
-        for module in _OF_A_TRAINING:
-            importlib.import_module(module)
     with _damage_told(file):
         return keras.saving.load_model(file, compile=compile)
 
@@ -75,7 +70,7 @@ def load_for_inference(path: str | os.PathLike[str]) -> keras.Model:
     quarter of a billion random numbers that the file then replaces takes seconds and a gigabyte.
 
     Args:
-        path: A `.keras` file, a run folder or a preset, as `load_model` takes them.
+        path: A file, a run folder or a preset, as `load_model` takes them.
 
     Returns:
         The `keras.Model`, not compiled.
@@ -97,6 +92,8 @@ def load_for_inference(path: str | os.PathLike[str]) -> keras.Model:
             return load_preset(path, draw=False)
     file = _model_file(path)
     with _damage_told(file):
+        if is_whole_h5(file):
+            return keras.saving.load_model(file, compile=False)
         with zipfile.ZipFile(file) as archive:
             if archive.getinfo("config.json").file_size > _MAX_CONFIG:
                 raise ValueError(f"a description of more than {_MAX_CONFIG} bytes")
@@ -128,11 +125,12 @@ def _model_file(path: str | os.PathLike[str]) -> Path:
     file = Path(path)
     if file.is_dir():
         file = file / MODEL_FILE
+    found = None if file.parent == Path(path) and file.is_file() else other_kind(path)
+    rule = f"`{path}` must be a .keras file or a run folder that holds {MODEL_FILE}, or a preset."
+    if found is not None:
+        raise UserError(f"{rule} Received: {found[0]}. {found[1]}.")
     if not file.is_file():
-        raise UserError(
-            f"`{path}` must be a .keras file or a run folder that holds {MODEL_FILE}, or a preset. "
-            f"Received: no file `{file}`. Train one with `tfdeconv train`."
-        )
+        raise UserError(f"{rule} Received: no file `{file}`. Train one with `tfdeconv train`.")
     return file
 
 

@@ -74,6 +74,7 @@ def SegNet(
             3,
             padding="same",
             kernel_initializer=fresh(kernel_initializer),
+            data_format="channels_last",
             name=f"conv{suffix}",
         )
         return normalised(convolution, x, f"conv{suffix}_bn", f"relu{suffix}")
@@ -96,6 +97,7 @@ def SegNet(
         3,
         padding="same",
         kernel_initializer=fresh(kernel_initializer),
+        data_format="channels_last",
         name="conv1_1_D",
     )(x)
     return arguments.finish(inputs, x, class_names, weights, name)

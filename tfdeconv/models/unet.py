@@ -100,7 +100,9 @@ def UNet(
             x = layers.Dropout(dropout, name=f"dropout_d{level}c")(x)
         if level < DEEPEST:
             skips.append(x)
-            x = layers.MaxPooling2D(2, name=f"pool_d{level}c-{level + 1}a")(x)
+            x = layers.MaxPooling2D(
+                2, data_format="channels_last", name=f"pool_d{level}c-{level + 1}a"
+            )(x)
     source = f"d{DEEPEST}c"
     for level in reversed(range(DEEPEST)):
         x = convolve(x, level, f"upconv_{source}_u{level}a", f"u{level}a", enlarge=True)
@@ -112,7 +114,11 @@ def UNet(
         x = convolve(x, level, f"conv_u{level}c-d", f"u{level}d", padding=padding)
         source = f"u{level}d"
     x = layers.Conv2D(
-        num_classes, 1, kernel_initializer=fresh(kernel_initializer), name="conv_u0d-score"
+        num_classes,
+        1,
+        kernel_initializer=fresh(kernel_initializer),
+        data_format="channels_last",
+        name="conv_u0d-score",
     )(x)
     if padding == "valid":
         x = Crop(0, name="crop_score")(x, inputs)
@@ -138,6 +144,7 @@ def _convolve(
         strides=strides,
         padding=padding,
         kernel_initializer=fresh(initializer),
+        data_format="channels_last",
         name=name,
     )
     bn_name = f"bn_{reached}" if batch_norm else None

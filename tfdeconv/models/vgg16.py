@@ -65,18 +65,21 @@ def vgg16(
             size,
             padding=border,
             kernel_initializer=fresh(kernel_initializer),
+            data_format="channels_last",
             name=f"{prefix}{suffix}",
         )
         norm = f"bn{'fc' if prefix == 'fc' else ''}{suffix}" if batch_norm else None
         return normalised(convolution, x, norm, f"relu{suffix}")
 
-    x = layers.ZeroPadding2D(padding, name="padding")(x)
+    x = layers.ZeroPadding2D(padding, data_format="channels_last", name="padding")(x)
     pooled = []
     for stage, filters in enumerate(STAGE_FILTERS, start=1):
         for index, count in enumerate(filters, start=1):
             first = stage == index == 1
             x = convolve(x, count, 3, f"{stage}_{index}", "valid" if first else "same")
-        x = layers.MaxPooling2D(2, padding="same", name=f"pool{stage}")(x)
+        x = layers.MaxPooling2D(
+            2, padding="same", data_format="channels_last", name=f"pool{stage}"
+        )(x)
         pooled.append(x)
     for suffix, size in (("6", 7), ("7", 1)):
         x = convolve(x, FC_FILTERS, size, suffix, "valid", prefix="fc")

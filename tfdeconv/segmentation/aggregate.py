@@ -8,7 +8,6 @@ in pixels of the canvas and may leave it.
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 MODES = ("max", "mean", "release")
@@ -128,7 +127,8 @@ def resize_part(scores: tf.Tensor, region: tf.Tensor, part: tf.Tensor) -> tf.Ten
 def _nothing(mode: str) -> float:
     if mode not in MODES:
         raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")
-    return -np.inf if mode == "max" else 0.0
+    # Not minus infinity, which `tf.debugging.enable_check_numerics` takes for a mistake.
+    return tf.float32.min if mode == "max" else 0.0
 
 
 def _pixels_inside(regions: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:

@@ -33,7 +33,9 @@ def train_encoder(model: keras.Model, inputs: StageData, recipe: Recipe, seed: i
     Raises:
         UserError: when the loss becomes NaN or infinite.
     """
-    x = layers.GlobalAveragePooling2D()(model.get_layer(LAST_LAYER).output)
+    x = layers.GlobalAveragePooling2D(data_format="channels_last")(
+        model.get_layer(LAST_LAYER).output
+    )
     scores = layers.Dense(model.outputs[0].shape[-1], dtype="float32")(x)
     classifier = keras.Model(model.input, scores, name="encoder")
     steps = recipe.encoder_steps

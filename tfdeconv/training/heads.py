@@ -50,7 +50,11 @@ def with_heads(model: keras.Model, size: int) -> keras.Model:
     classes = model.output.shape[-1]
     heads = [
         layers.Conv2D(
-            classes, 1, dtype="float32", name=f"head-{values._keras_history.operation.name}"
+            classes,
+            1,
+            dtype="float32",
+            data_format="channels_last",
+            name=f"head-{values._keras_history.operation.name}",
         )(values)
         for values in unpooled
     ]
