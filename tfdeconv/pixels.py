@@ -48,7 +48,7 @@ def aligned(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, A
     labels = _label_map(ops.convert_to_tensor(y_true), logits)
     cell = _cell(labels, logits)
     weights = None if sample_weight is None else _weights(sample_weight, labels, logits, cell)
-    return _middle_of_cells(labels, cell), logits, weights
+    return _middle_of_cells(labels, logits, cell), logits, weights
 
 
 def _label_map(labels: Any, logits: Any) -> Any:
@@ -56,12 +56,9 @@ def _label_map(labels: Any, logits: Any) -> Any:
     shape = _shape(labels)
     if shape is None:
         return _without_channel(labels)
-    if len(shape) == 4 and shape[-1] is None:
-        return _without_channel(labels)
-    if len(shape) == 4 and shape[-1] == 1:
-        labels, shape = ops.squeeze(labels, axis=-1), shape[:-1]
-    batches = (shape[0], logits.shape[0])
-    if len(shape) != 3 or (None not in batches and batches[0] != batches[1]):
+    if len(shape) == 4 and shape[-1] in (None, 1):
+        labels, shape = _squeezed(labels), shape[:-1]
+    if len(shape) != 3 or not _may_equal(shape[0], logits.shape[0]):
         one_hot = len(shape) == 4 and shape[-1] == logits.shape[-1]
         hint = " For one-hot labels give `keras.ops.argmax(y_true, axis=-1)`." if one_hot else ""
         raise ValueError(
@@ -69,6 +66,11 @@ def _label_map(labels: Any, logits: Any) -> Any:
             f"Received: y_true of shape {_text(labels)}, y_pred of shape {_text(logits)}.{hint}"
         )
     return labels
+
+
+def _squeezed(labels: Any) -> Any:
+    known = labels.shape[-1] == 1
+    return ops.squeeze(labels, axis=-1) if known else _without_channel(labels)
 
 
 def _without_channel(labels: Any) -> Any:
@@ -110,28 +112,27 @@ def _cell(labels: Any, logits: Any) -> tuple[Any, Any]:
         return tf.identity(cell[0]), tf.identity(cell[1])
 
 
-def _middle_of_cells(x: Any, cell: tuple[Any, Any]) -> Any:
+def _middle_of_cells(x: Any, logits: Any, cell: tuple[Any, Any]) -> Any:
     rows, columns = cell
-    if isinstance(rows, int) and isinstance(columns, int) and rows == columns == 1:
-        return x
-    return x[:, rows // 2 :: rows, columns // 2 :: columns]
+    if isinstance(rows, int) and isinstance(columns, int):
+        return x if rows == columns == 1 else x[:, rows // 2 :: rows, columns // 2 :: columns]
+    import tensorflow as tf
+
+    return tf.ensure_shape(x[:, rows // 2 :: rows, columns // 2 :: columns], logits.shape[:3])
 
 
 def _weights(sample_weight: Any, labels: Any, logits: Any, cell: tuple[Any, Any]) -> Any:
     """Returns the weight of every pixel of the logits."""
     weights = ops.convert_to_tensor(sample_weight, dtype="float32")
-    if _shape(weights) is None:
-        weights = _without_channel(weights)
+    given = _shape(weights)
+    if given is None or (len(given) == 4 and given[-1] in (None, 1)):
+        weights = _without_channel(weights) if given is None else _squeezed(weights)
     shape: tuple[int | None, ...] = tuple(weights.shape)
-    if len(shape) == 4 and shape[-1] in (None, 1):
-        weights, shape = ops.squeeze(weights, axis=-1), shape[:-1]
-    if len(shape) <= 1 or shape[1:] in ((1,), (1, 1)):
+    of_images = len(shape) <= 1 or shape[1:] in ((1,), (1, 1))
+    if of_images and (not shape or _may_equal(shape[0], labels.shape[0])):
         weights = ops.reshape(weights, (-1, 1, 1))
-    elif len(shape) == 3 and all(
-        None in (mine, theirs) or mine == theirs
-        for mine, theirs in zip(shape[1:], labels.shape[1:3], strict=True)
-    ):
-        weights = _middle_of_cells(weights, cell)
+    elif len(shape) == 3 and all(map(_may_equal, shape, labels.shape)):
+        weights = _middle_of_cells(weights, logits, cell)
     else:
         raise ValueError(
             "`sample_weight` must have one weight for each image, (batch,), or for each pixel, as "
@@ -139,6 +140,10 @@ def _weights(sample_weight: Any, labels: Any, logits: Any, cell: tuple[Any, Any]
             f"{_text(labels)}"
         )
     return ops.broadcast_to(weights, ops.shape(logits)[:3])
+
+
+def _may_equal(first: int | None, second: int | None) -> bool:
+    return first is None or second is None or first == second
 
 
 def _shape(x: Any) -> tuple[int | None, ...] | None:

@@ -63,14 +63,14 @@ def _forward() -> dict[str, float]:
     import numpy as np
 
     from tfdeconv.models import DeconvNet
-    from tfdeconv.segmentation.segmenter import Segmenter
+    from tfdeconv.segmentation.network import Network
 
     keras.utils.set_random_seed(0)
     model = DeconvNet(width=0.5)
     crops = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype(np.float32)
     functions: dict[str, Callable[[], object]] = {}
     for precision in ("float32", "bfloat16"):
-        run = Segmenter(model, precision=precision).network
+        run = Network(model, precision)
         functions[f"forward, width 0.5, batch 4, {precision}"] = lambda run=run: run(crops)
     return interleaved(functions, rounds=5)
 

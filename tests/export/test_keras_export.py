@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfdeconv.inference.graph import network_graph
 
 from tests.export.networks import lively_network, photograph, untrained_network, with_random_weights
 from tfdeconv import layers
@@ -16,6 +15,7 @@ from tfdeconv.export import export_saved_model
 from tfdeconv.export.fresh_process import run_all_in_fresh_process
 from tfdeconv.layers.choice import portable_ops
 from tfdeconv.models import build, list_models
+from tfdeconv.segmentation.network import Network
 
 # Keras 3.15 makes tf2onnx take NumPy 2 for an older one.
 pytestmark = pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
@@ -150,7 +150,7 @@ def test_training_inference_and_our_own_export_keep_the_kernels(tmp_path: Path) 
     model = of_open_size(there_and_back(2, "same"))
     # An export before must leave nothing behind.
     model.export(tmp_path / "model", format="tf_saved_model", verbose=False)
-    assert KERNEL in operations(network_graph(model).get_concrete_function().graph)
+    assert KERNEL in operations(Network(model).graph.get_concrete_function().graph)
     traced = tf.function(model, autograph=False)
     for training in (False, True):
         function = traced.get_concrete_function(tf.TensorSpec((2, 8, 8, 3)), training=training)

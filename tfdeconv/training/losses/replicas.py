@@ -6,6 +6,7 @@ gradient for its own part alone, and divided by their number: what is logged and
 then those of one device. On other backends, and without a strategy, there is one replica.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,7 +19,14 @@ def count() -> int:
     import tensorflow as tf
 
     context = tf.distribute.get_replica_context()
-    return 1 if context is None else context.num_replicas_in_sync
+    if context is None or context.num_replicas_in_sync == 1:
+        return 1
+    if not isinstance(context.strategy, tf.distribute.MirroredStrategy):
+        raise NotImplementedError(
+            "The losses of tfdeconv must be computed under `tf.distribute.MirroredStrategy`, or on "
+            f"the JAX backend of Keras. Received: {type(context.strategy).__name__}"
+        )
+    return context.num_replicas_in_sync
 
 
 def total(x: Any) -> Any:
@@ -30,8 +38,7 @@ def total(x: Any) -> Any:
         return x
     import tensorflow as tf
 
-    context = tf.distribute.get_replica_context()
-    everywhere = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.stop_gradient(x))
+    everywhere = _merged(tf.stop_gradient(x), tf.add_n)
     return everywhere + count() * (x - tf.stop_gradient(x))
 
 
@@ -47,12 +54,22 @@ def joined(x: Any) -> Any:
         return x
     import tensorflow as tf
 
-    context = tf.distribute.get_replica_context()
-    everywhere = context.all_gather(tf.stop_gradient(x), axis=1)
+    everywhere = _merged(tf.stop_gradient(x), lambda parts: tf.concat(parts, axis=1))
     if not x.dtype.is_floating:
         return everywhere
-    columns = context.all_gather(tf.shape(x)[1:], axis=0)
-    before = tf.reduce_sum(columns[: context.replica_id_in_sync_group])
+    columns = _merged(tf.shape(x)[1], tf.stack)
+    before = tf.reduce_sum(columns[: tf.distribute.get_replica_context().replica_id_in_sync_group])
     after = tf.reduce_sum(columns) - before - tf.shape(x)[1]
     own = tf.pad(x - tf.stop_gradient(x), [[0, 0], [before, after]])
     return everywhere + count() * own
+
+
+def _merged(x: Any, combine: Callable[[list[Any]], Any]) -> Any:
+    # Not `all_reduce`: its collective operations remember shapes by a number that is counted anew
+    # in every strategy, and a second training of a process, with another loss, ends in an error.
+    import tensorflow as tf
+
+    def merge(strategy: tf.distribute.Strategy, values: Any) -> Any:
+        return combine(list(strategy.experimental_local_results(values)))
+
+    return tf.distribute.get_replica_context().merge_call(merge, args=(x,))
