@@ -193,7 +193,7 @@ def chosen_precision(precision: str) -> str:
         precision: `"float32"`, `"bfloat16"`, `"float16"`, or `"auto"`: bfloat16 where the processor
             (or the first GPU, when TensorFlow sees one) has instructions that multiply it, float32
             elsewhere. On two cores with AVX512-BF16 bfloat16 takes 0.55 to 0.6 of the time, on two
-            with AVX2 alone BF16RATIO times (`tests/benchmarks/README.md`, which also has its effect
+            with AVX2 alone 1.4 times (`tests/benchmarks/README.md`, which also has its effect
             on labels).
 
     Raises:
