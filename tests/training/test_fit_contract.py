@@ -183,7 +183,8 @@ def test_a_loop_of_ones_own_takes_the_step_of_fit(loss):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_replicas_learn_what_one_device_learns():
-    process = run_python("-m", "tests.replicas_process", timeout=600)
+@pytest.mark.parametrize("which", [[], pytest.param(["all"], marks=pytest.mark.large)])
+def test_replicas_learn_what_one_device_learns(which):
+    process = run_python("-m", "tests.replicas_process", *which, timeout=600)
     assert process.returncode == 0, process.stderr[-3000:]
     assert process.stdout.split()[-1] == "ok"

@@ -49,7 +49,7 @@ services:
       # A full-size network on a CPU needs longer for a photograph than the 30 seconds allowed.
       - --rest_api_timeout_in_ms=300000
     environment:
-      # Kernels of oneDNN also on processors without AVX512, where a photograph takes 0.73 of the time.
+      # oneDNN also on processors without AVX512, where a photograph takes 0.73 of the time.
       TF_ENABLE_ONEDNN_OPTS: "1"
     ports:
       # This machine only: the server asks nobody who they are. gRPC, then REST.
