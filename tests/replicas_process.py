@@ -98,9 +98,8 @@ def main() -> None:
         compare(two, name, convolution, LOSSES[name], lambda: keras.optimizers.SGD(0.1), *arrays)
     if thorough:
         images, labels, _ = data(32)
-    compare(
-        two, "DeconvNet", deconvnet, losses.CrossEntropy(), lambda: CaffeSGD(0.01), images, labels
-    )
+        loss = losses.CrossEntropy()
+        compare(two, "DeconvNet", deconvnet, loss, lambda: CaffeSGD(0.01), images, labels)
     print("ok")
 
 
