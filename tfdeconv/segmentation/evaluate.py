@@ -125,6 +125,7 @@ def evaluate(
             f"{missing[0]!r} and {len(missing) - 1} others. Make them with `tfdeconv propose`."
         )
     folder = None if out is None else files.ensure_writable_folder(out)
+    colours = None if out is None else maps.read_colours(split)
     confusion = np.zeros((len(names), len(names)), np.int64)
 
     def read(image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -140,7 +141,7 @@ def evaluate(
         labels = segmenter.segment(image, boxes)
         confusion += metrics.confusion_matrix(truth, labels, len(names))
         if folder is not None:
-            files.write_bytes(folder / f"{image_id}.png", encode_png(labels))
+            files.write_bytes(folder / f"{image_id}.png", encode_png(labels, colours))
     return Evaluation(confusion, names, len(split.ids))
 
 
