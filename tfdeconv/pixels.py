@@ -35,7 +35,7 @@ def aligned(y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, A
     >>> labels, logits, weights = aligned(
     ...     np.arange(16).reshape(1, 4, 4, 1), np.zeros((1, 2, 2, 3)), np.array([0.5])
     ... )
-    >>> np.asarray(labels).tolist(), weights.shape
+    >>> np.asarray(labels).tolist(), tuple(weights.shape)
     ([[[5, 7], [13, 15]]], (1, 2, 2))
     """
     logits = ops.convert_to_tensor(y_pred)
