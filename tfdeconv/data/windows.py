@@ -12,7 +12,6 @@ import numpy as np
 
 from tfdeconv import boxes
 from tfdeconv.data import maps
-from tfdeconv.data.crops import enlarge_to_square
 from tfdeconv.data.objects import object_boxes
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
@@ -74,7 +73,7 @@ def object_windows(split: Split, enlarge: float = 1.2) -> Windows:
             instances = maps.find_objects(objects, labels)
             classes = instances.classes()
             kept = classes > 0
-            box = enlarge_to_square(instances.boxes[kept], enlarge).numpy()
+            box = _enlarged(instances.boxes[kept], enlarge)
             found.append(_windows(index, box, instances.ids[kept], classes[kept]))
     windows = concatenate(found)
     if not len(windows):
@@ -133,7 +132,7 @@ def proposal_windows(
                 outside = np.flatnonzero(best < BACKGROUND_IOU)
                 kept[outside[: 1 + kept.sum() // BACKGROUND_PART]] = True
             labels = labels[kept]
-            box = enlarge_to_square(proposed[kept], enlarge).numpy()
+            box = _enlarged(proposed[kept], enlarge)
             found.append(_windows(index, box, np.zeros(len(box)), labels))
     windows = concatenate(found)
     if not len(windows):
@@ -142,6 +141,13 @@ def proposal_windows(
             f"{split.name!r} of `{split.root}`. Make more proposals, or check the labels."
         )
     return windows
+
+
+def _enlarged(found: np.ndarray, factor: float) -> np.ndarray:
+    # Imported here: it is computed in TensorFlow, which looking at a data set need not load.
+    from tfdeconv.data.crops import enlarge_to_square
+
+    return enlarge_to_square(found, factor).numpy()
 
 
 def balance(windows: Windows, seed: int = 0) -> Windows:
