@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.export.networks import lively_network, photograph, untrained_network, with_random_weights
 from tfdeconv import layers
 from tfdeconv.export import export_saved_model
-from tfdeconv.export.fresh_process import run_all_in_fresh_process
+from tfdeconv.export.verification import run_all_in_fresh_process
 from tfdeconv.layers.choice import portable_ops
 from tfdeconv.models import build, list_models
 from tfdeconv.segmentation.network import Network
