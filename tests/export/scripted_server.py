@@ -27,6 +27,7 @@ class Scripted(ThreadingHTTPServer):
     def __init__(self, *answers) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers, self.asked = list(answers), []
+        self.closing = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server_port}"
 

@@ -3,7 +3,6 @@
 import io
 import os
 import resource
-import time
 
 import numpy as np
 import pytest
@@ -127,12 +126,11 @@ MANY_SIDES = encoder.message(7, *encoder.message(7, encoder.number(1, 1) * 40_00
         (b"".join(encoder.message(100, *MANY_SIDES)), "0 numbers for a shape of 40000 sides"),
     ],
 )
-def test_what_is_no_caffemodel_is_refused_at_once(tmp_path, content, reason):
+def test_what_is_no_caffemodel_is_refused(tmp_path, content, reason):
     path = write(tmp_path / "foreign.caffemodel", content)
-    begin, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(UserError, match=r"foreign\.caffemodel` must be a \.caffemodel.*" + reason):
         read_caffemodel(path)
-    assert time.process_time() - begin < 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
@@ -162,13 +160,13 @@ def test_no_mutation_gets_through_as_another_error(tmp_path):
     assert len(small) // 2 < refused < len(cases)
 
 
-def test_a_gigabyte_that_is_none_is_refused_at_once(tmp_path):
+def test_a_gigabyte_that_is_none_is_refused_without_reading_it(tmp_path):
     path = write(tmp_path / "sparse.caffemodel", b"\x12" + encoder.varint(2**30 - 6))
     os.truncate(path, 2**30)
-    begin = time.process_time()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(UserError, match="key 0"):
         read_caffemodel(path)
-    assert time.process_time() - begin < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):

@@ -11,15 +11,13 @@ from tests.weights import networks
 
 # The network is built and filled as `tfdeconv import-caffe` does.
 PROGRAM = """
-import json, resource, sys, time
+import json, resource, sys
 from tfdeconv.models import DeconvNet
 from tfdeconv.weights import load_caffemodel
 
 model = DeconvNet(kernel_initializer="zeros", deconv_initializer="zeros")
-begin = time.monotonic()
 report = load_caffemodel(model, sys.argv[1])
 print(json.dumps({
-    "seconds": time.monotonic() - begin,
     "bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     "layers": len(report.loaded),
     "fc6": float(model.get_layer("fc6").kernel[5, 2, 100, 3000]),
@@ -28,7 +26,7 @@ print(json.dumps({
 
 
 @pytest.mark.large
-def test_the_full_deconvnet_loads_within_a_minute_and_two_and_a_half_gigabytes(tmp_path):
+def test_the_full_deconvnet_loads_in_two_and_a_half_gigabytes(tmp_path):
     path = tmp_path / "full.caffemodel"
     blobs = networks.deconvnet(1.0, 21)
     try:
@@ -44,5 +42,4 @@ def test_the_full_deconvnet_loads_within_a_minute_and_two_and_a_half_gigabytes(t
     print(told)
     assert told["layers"] == 59
     assert told["fc6"] == np.float32(blobs["fc6"][0][3000, 100, 5, 2])
-    assert told["seconds"] < 60
     assert told["bytes"] < 2.5e9

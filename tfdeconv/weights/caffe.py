@@ -28,8 +28,8 @@ _MOST_SIDES = 32  # Caffe's kMaxBlobAxes.
 def read_caffemodel(path: str | os.PathLike[str]) -> Mapping[str, tuple[Blob, ...]]:
     """Finds the layers with weights in a .caffemodel file.
 
-    Only the structure of the file is read, within a second whatever its size; the numbers follow
-    blob by blob with `Blob.read`, which allocates no more than the file really holds.
+    Only the structure of the file is read, whatever its size; the numbers follow blob by blob
+    with `Blob.read`, which allocates no more than the file really holds.
 
     Args:
         path: The file, as Caffe writes it.
