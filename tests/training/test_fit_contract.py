@@ -1,110 +1,31 @@
-"""Losses and metrics in other people's `fit`: what Keras's own classes give, in every way to run.
+"""Losses and metrics in other people's `fit`: what Keras's own give, in every way to run."""
 
-The model is a single convolution, trained beside a twin that is compiled with Keras's own classes.
-"""
+import importlib.util
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.fit_on_backend import (
+    CLASSES,
+    FEEDS,
+    X,
+    Y,
+    compare,
+    compare_step,
+    history,
+    kerass,
+    model,
+    ours,
+)
 from tests.helpers import run_python
 from tfdeconv.metrics import MeanIoU
 from tfdeconv.training.losses import CrossEntropy, Dice, LovaszSoftmax
 
-CLASSES = 3
-
-
-def data(count=6):
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (count, 8, 8, 3)).astype("uint8")
-    labels = (images[..., 0] // 86).astype("uint8")
-    labels[generator.uniform(size=labels.shape) < 0.2] = 255
-    return images, labels
-
-
-def model():
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((8, 8, 3))
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    return keras.Model(inputs, keras.layers.Conv2D(CLASSES, 3, padding="same")(x))
-
-
-def ours(weighted=False):
-    metrics = [MeanIoU(CLASSES, name="iou")]
-    return {"loss": CrossEntropy(), "weighted_metrics" if weighted else "metrics": metrics}
-
-
-def kerass(weighted=False):
-    # In float32: of Keras's own int, weights lose what is behind the point.
-    iou = keras.metrics.MeanIoU(
-        CLASSES, ignore_class=255, sparse_y_pred=False, name="iou", dtype="float32"
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
-    return {"loss": loss, "weighted_metrics" if weighted else "metrics": [iou]}
-
-
-def history(compiled, fit, **options):
-    one = model()
-    one.compile(keras.optimizers.SGD(0.5), **{"jit_compile": False, **compiled, **options})
-    return one.fit(**{"epochs": 2, "shuffle": False, "verbose": 0, **fit}).history
-
-
-def dataset(images, labels):
-    return tf.data.Dataset.from_tensor_slices((images, labels)).batch(4)
-
-
-class Batches(keras.utils.PyDataset):
-    def __init__(self, images, labels):
-        super().__init__()
-        self.images, self.labels = images, labels
-
-    def __len__(self):
-        return 3
-
-    def __getitem__(self, index):
-        part = slice(2 * index, 2 * index + 2)
-        return self.images[part], self.labels[part]
-
-
-def generated(images, labels):
-    while True:
-        for first in (0, 2, 4):
-            yield images[first : first + 2], labels[first : first + 2]
-
-
-X, Y = data()
-WEIGHTS = np.random.default_rng(1).uniform(0, 2, Y.shape).astype("float32")
-FEEDS = {
-    "arrays": {"x": X, "y": Y, "batch_size": 4},
-    "channel axis": {"x": X, "y": Y[..., None], "batch_size": 4},
-    "batch of one, channel axis": {"x": X, "y": Y[..., None], "batch_size": 1},
-    "a batch as large as the side": {
-        "x": np.tile(X, (4, 1, 1, 1))[:8],
-        "y": np.tile(Y, (4, 1, 1))[:8, ..., None],
-        "batch_size": 8,
-    },
-    "weights of pixels": {"x": X, "y": Y, "sample_weight": WEIGHTS, "batch_size": 4},
-    "weights of ones": {"x": X, "y": Y, "sample_weight": np.ones(Y.shape), "batch_size": 4},
-    "validation": {"x": X, "y": Y, "validation_data": (X, Y), "batch_size": 4},
-    "tf.data": {"x": dataset(X, Y)},
-    "PyDataset": {"x": Batches(X, Y)},
-    "a generator": {"x": generated(X, Y), "steps_per_epoch": 3},
-}
-
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_every_feed_gives_what_keras_gives(feed):
-    fit = FEEDS[feed]
-    plain = {**fit}
-    if "channel" in feed or "side" in feed:
-        plain["y"] = fit["y"][..., 0]
-    if feed == "a generator":
-        fit, plain = ({**fit, "x": generated(X, Y)} for _ in range(2))
-    found, expected = history(ours(), fit), history(kerass(), plain)
-    assert found.keys() == expected.keys()
-    for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, err_msg=name)
+    compare(feed)
 
 
 @pytest.mark.parametrize(
@@ -113,10 +34,7 @@ def test_every_feed_gives_what_keras_gives(feed):
     ids=lambda options: next(iter(options)),
 )
 def test_every_way_to_run_gives_what_keras_gives(options):
-    fit = FEEDS["tf.data"]
-    found, expected = history(ours(), fit, **options), history(kerass(), fit, **options)
-    for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, err_msg=name)
+    compare("tf.data", **options)
 
 
 def test_weighted_metrics():
@@ -172,15 +90,17 @@ def test_a_checkpoint_keeps_the_best_mean_iou(tmp_path):
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), Dice(), LovaszSoftmax()])
 def test_a_loop_of_ones_own_takes_the_step_of_fit(loss):
-    fitted, stepped = model(), model()
-    fitted.compile(keras.optimizers.SGD(0.5), loss=loss)
-    fitted.fit(X, Y, batch_size=6, sample_weight=WEIGHTS, verbose=0)
-    with tf.GradientTape() as tape:
-        value = loss(Y, stepped(X, training=True), WEIGHTS)
-    gradients = tape.gradient(value, stepped.trainable_variables)
-    keras.optimizers.SGD(0.5).apply(gradients, stepped.trainable_variables)
-    for one, other in zip(fitted.weights, stepped.weights, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    compare_step(loss)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"the backend {backend} is not installed")
+    process = run_python("-m", "tests.fit_on_backend", KERAS_BACKEND=backend, JAX_PLATFORMS="cpu")
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert process.stdout.split()[-2:] == [backend, "ok"]
 
 
 @pytest.mark.parametrize("which", [[], pytest.param(["all"], marks=pytest.mark.large)])

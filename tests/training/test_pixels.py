@@ -143,15 +143,13 @@ def test_wrong_weights_are_one_sentence(weights):
         CrossEntropy()(labels, logits, np.ones(weights))
 
 
-@pytest.mark.parametrize(
-    ("wrong", "received"), [(-1, "-1 to 2"), (3, "0 to 3"), (254, "0 to 254"), (0.5, "0 to 2")]
-)
-def test_labels_that_are_no_class(loss_of_a_kind, wrong, received):
+@pytest.mark.parametrize("wrong", [-1, 3, 254, 0.5])
+def test_labels_that_are_no_class(loss_of_a_kind, wrong):
     loss = loss_of_a_kind
     labels, logits = case((2, 5, 7))
     labels = np.where(labels == 255, 0, labels).astype(type(wrong))
     labels[1, 2, 3] = wrong
-    message = rf"whole numbers from 0 to 2, .* or 255 .* values {received}"
+    message = rf"whole numbers from 0 to 2, .* or 255 .* y_true with the value {wrong}$"
     with pytest.raises(ValueError, match=message):
         loss(labels, logits)
     with pytest.raises(tf.errors.InvalidArgumentError, match="must hold whole numbers from 0 to 2"):

@@ -55,7 +55,7 @@ def pixels_of(y_true: Any, y_pred: Any, sample_weight: Any, ignore_label: int) -
     if "float" in keras.backend.standardize_dtype(values.dtype):
         wrong |= ops.not_equal(ops.cast(labels, values.dtype), values)
     wrong &= valid
-    logits = _refuse(wrong, labels, logits, ignore_label)
+    logits = _refuse(wrong, values, logits, ignore_label)
     # An ignored label is no class, and the kernels must not see it even where the loss is dropped.
     labels = ops.where(valid & ~wrong, labels, ops.zeros_like(labels))
     if weights is not None:
@@ -66,21 +66,19 @@ def pixels_of(y_true: Any, y_pred: Any, sample_weight: Any, ignore_label: int) -
 def _refuse(wrong: Any, values: Any, logits: Any, ignore_label: int) -> Any:
     """Returns the logits, or raises an error where a label is wrong and that can be known."""
     found = ops.any(wrong)
-    classes = logits.shape[-1]
+    received = ops.max(ops.where(wrong, ops.cast(values, "float32"), float("-inf")))
     message = (
-        f"`y_true` must hold whole numbers from 0 to {classes - 1}, the classes of `y_pred`, or "
-        f"{ignore_label} for pixels to ignore. Received: y_true with the values"
+        f"`y_true` must hold whole numbers from 0 to {logits.shape[-1] - 1}, the classes of "
+        f"`y_pred`, or {ignore_label} for pixels to ignore. Received: y_true with the value"
     )
     if _is_concrete(found):
         if bool(found):
-            low, high = (float(edge(values)) for edge in (ops.min, ops.max))
-            raise ValueError(f"{message} {low:g} to {high:g}")
+            raise ValueError(f"{message} {float(received):g}")
         return logits
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
-        data = [message, tf.reduce_min(values), tf.reduce_max(values)]
-        with tf.control_dependencies([tf.debugging.Assert(~found, data)]):
+        with tf.control_dependencies([tf.debugging.Assert(~found, [message, received])]):
             logits = tf.identity(logits)
     return ops.where(found, ops.full_like(logits, float("nan")), logits)
 
