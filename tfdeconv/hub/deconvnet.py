@@ -11,7 +11,6 @@ from tfdeconv.hub.policy import layers_in
 from tfdeconv.hub.preprocessing import LabelledImageConverter, LabelMapPreprocessor
 from tfdeconv.hub.segmenter import NetworkImageSegmenter
 from tfdeconv.models import build
-from tfdeconv.models.preset import features
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
@@ -69,7 +68,7 @@ class DeconvNetBackbone(NetworkBackbone):
                 fc6_kernel=kernel,
             )
         super().__init__(
-            image_shape, width, network.input, features("deconvnet", network), dtype, **kwargs
+            image_shape, width, network.input, network.decoder_outputs[0], dtype, **kwargs
         )
 
         # === Config ===

@@ -11,7 +11,6 @@ from tfdeconv.hub.policy import layers_in
 from tfdeconv.hub.preprocessing import LabelledImageConverter, LabelMapPreprocessor
 from tfdeconv.hub.segmenter import NetworkImageSegmenter
 from tfdeconv.models import build
-from tfdeconv.models.preset import features
 
 STRIDES = (8, 16, 32)
 
@@ -65,9 +64,9 @@ class FCNBackbone(NetworkBackbone):
             network = build(
                 "fcn8s", num_classes=2, input_shape=tuple(image_shape), width=width, **own
             )
-        super().__init__(
-            image_shape, width, network.input, features("fcn8s", network), dtype, **kwargs
-        )
+        fc7, pool4, pool3, _ = network.encoder_outputs
+        outputs = {"pool3": pool3, "pool4": pool4, "fc7": fc7}
+        super().__init__(image_shape, width, network.input, outputs, dtype, **kwargs)
 
         # === Config ===
         self.dropout = dropout

@@ -15,7 +15,7 @@ from tfdeconv.hub.policy import layers_in
 from tfdeconv.labels import palette as voc_palette
 from tfdeconv.layers import Scores
 from tfdeconv.metrics import MeanIoU
-from tfdeconv.models.arguments import check_classes
+from tfdeconv.models.base import check_classes
 from tfdeconv.training.losses import CrossEntropy
 
 

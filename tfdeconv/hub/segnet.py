@@ -11,7 +11,6 @@ from tfdeconv.hub.policy import layers_in
 from tfdeconv.hub.preprocessing import LabelledImageConverter, LabelMapPreprocessor
 from tfdeconv.hub.segmenter import NetworkImageSegmenter
 from tfdeconv.models import build
-from tfdeconv.models.preset import features
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
@@ -57,7 +56,7 @@ class SegNetBackbone(NetworkBackbone):
         with layers_in(dtype):
             network = build("segnet", num_classes=2, input_shape=tuple(image_shape), width=width)
         super().__init__(
-            image_shape, width, network.input, features("segnet", network), dtype, **kwargs
+            image_shape, width, network.input, network.decoder_outputs[0], dtype, **kwargs
         )
 
 

@@ -1,8 +1,6 @@
-"""Stages that networks are drawn with: functions from tensors to tensors.
+"""What networks are drawn with: functions from tensors to tensors.
 
-Every convolution has a bias and is followed by ReLU, and by batch normalisation before it where the
-network has it, as in the release of DeconvNet. Names are given by the caller, since weights are
-loaded by name.
+Names of layers are the caller's, because weights are loaded by name.
 """
 
 from typing import TypeAlias
@@ -50,62 +48,6 @@ def normalised(
             momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=bn_name
         )(x)
     return x if relu_name is None else layers.ReLU(name=relu_name)(x)
-
-
-def conv_stage(
-    x: keras.KerasTensor, stage: int, filters: list[int], kernel_initializer: Initializer
-) -> keras.KerasTensor:
-    """Applies the 3x3 convolutions `conv<stage>_1`, `conv<stage>_2`, ... of a VGG-16 stage.
-
-    Args:
-        x: `(batch, height, width, channels)` tensor.
-        stage: 1 to 5.
-        filters: Output channels, one entry a convolution.
-        kernel_initializer: Keras initialiser of the kernels.
-
-    Returns:
-        `(batch, height, width, filters[-1])` tensor.
-    """
-    for index, count in enumerate(filters, start=1):
-        suffix = f"{stage}_{index}"
-        convolution = layers.Conv2D(
-            count,
-            3,
-            padding="same",
-            kernel_initializer=fresh(kernel_initializer),
-            data_format="channels_last",
-            name=f"conv{suffix}",
-        )
-        x = normalised(convolution, x, f"bn{suffix}", f"relu{suffix}")
-    return x
-
-
-def deconv_stage(
-    x: keras.KerasTensor, stage: int, filters: list[int], kernel_initializer: Initializer
-) -> keras.KerasTensor:
-    """Applies the 3x3 deconvolutions `deconv<stage>_1`, ... that densify an unpooled map.
-
-    Args:
-        x: `(batch, height, width, channels)` tensor.
-        stage: 1 to 5.
-        filters: Output channels, one entry a deconvolution.
-        kernel_initializer: Keras initialiser of the kernels.
-
-    Returns:
-        `(batch, height, width, filters[-1])` tensor.
-    """
-    for index, count in enumerate(filters, start=1):
-        suffix = f"{stage}_{index}"
-        deconvolution = layers.Conv2DTranspose(
-            count,
-            3,
-            padding="same",
-            kernel_initializer=fresh(kernel_initializer),
-            data_format="channels_last",
-            name=f"deconv{suffix}",
-        )
-        x = normalised(deconvolution, x, f"debn{suffix}", f"derelu{suffix}")
-    return x
 
 
 def conv_unit(

@@ -15,42 +15,23 @@ from typing import Any
 import keras
 
 from tfdeconv.labels import palette as voc_palette
-from tfdeconv.models.registry import build
+from tfdeconv.models.base import SegmentationModel
+from tfdeconv.models.deconvnet import DeconvNet
+from tfdeconv.models.fcn import FCN8s, FCN16s, FCN32s
+from tfdeconv.models.segnet import SegNet
 
 CONFIG_FILE = "config.json"
 TASK_FILE = "task.json"
 WEIGHTS_FILE = "model.weights.h5"
 TASK_WEIGHTS_FILE = "task.weights.h5"
 _MAX_JSON = 2**24
-# The layer that gives the scores; what comes before it is the backbone.
-_HEADS = {"deconvnet": "seg-score-voc", "segnet": "conv1_1_D"}
-_FCN_FEATURES = {"pool3": "pool3", "pool4": "pool4", "fc7": "drop7"}
+_FCNS: dict[int, type[SegmentationModel]] = {8: FCN8s, 16: FCN16s, 32: FCN32s}
 # What the registered name of a task says of the arguments of its network.
 _ARGUMENTS = {
     "tfdeconv>DeconvNetImageSegmenter": ("fc6_kernel",),
     "tfdeconv>SegNetImageSegmenter": (),
     "tfdeconv>FCNImageSegmenter": ("dropout", "batch_norm"),
 }
-
-
-def features(name: str, network: keras.Model) -> Any:
-    """Returns where the backbone of a network ends.
-
-    Args:
-        name: Its name in the registry.
-        network: The network.
-
-    Returns:
-        The tensor that the last layer scores; for an FCN a dictionary of the three tensors.
-
-    Example:
-
-    >>> features("segnet", build("segnet", num_classes=2, width=1 / 32)).shape
-    (None, None, None, 2)
-    """
-    if name in _HEADS:
-        return network.get_layer(_HEADS[name]).input
-    return {feature: network.get_layer(layer).output for feature, layer in _FCN_FEATURES.items()}
 
 
 def is_preset(path: str | os.PathLike[str]) -> bool:
@@ -87,19 +68,19 @@ def load_preset(path: str | os.PathLike[str], draw: bool = True) -> keras.Model:
     backbone = config["backbone"]["config"]
     if backbone["dtype"]["class_name"] != "DTypePolicy":
         raise ValueError("a quantised preset, which KerasHub alone opens")
-    name = _network(kind, config)
-    _check_size(name, backbone, Path(path) / WEIGHTS_FILE)
-    network = build(name, **_arguments(kind, config, backbone), **_zeros(name, draw))
-    _load_weights(network, keras.Model(network.input, features(name, network)), Path(path))
+    network_class = _network(kind, config)
+    _check_size(network_class, backbone, Path(path) / WEIGHTS_FILE)
+    network = network_class(**_arguments(kind, config, backbone), **_zeros(network_class, draw))
+    _load_weights(network, keras.Model(network.input, network.decoder_outputs), Path(path))
     colours = config.get("palette")
     if colours is not None and colours != voc_palette()[: len(colours)].tolist():
         network.get_layer("scores").palette = tuple(map(tuple, colours))
     return network
 
 
-def _check_size(name: str, backbone: dict[str, Any], file: Path) -> None:
+def _check_size(network: type, backbone: dict[str, Any], file: Path) -> None:
     """Refuses numbers that would fill the memory before the weights are found not to fit."""
-    fc6 = {"deconvnet": math.prod(backbone.get("fc6_kernel", ())), "segnet": 0}.get(name, 7 * 7)
+    fc6 = {DeconvNet: math.prod(backbone.get("fc6_kernel", ())), SegNet: 0}.get(network, 7 * 7)
     # conv5_1 and fc6, a byte a weight: no file of the network is smaller.
     fewest = (3 * 3 * 512 * 512 + fc6 * 512 * 4096) * backbone["width"] ** 2
     if fewest > file.stat().st_size:
@@ -127,10 +108,10 @@ def _description(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text("utf-8"))
 
 
-def _network(kind: str, config: dict[str, Any]) -> str:
+def _network(kind: str, config: dict[str, Any]) -> type[SegmentationModel]:
     if kind == "tfdeconv>FCNImageSegmenter":
-        return f"fcn{config['stride']}s"
-    return "deconvnet" if "DeconvNet" in kind else "segnet"
+        return _FCNS[config["stride"]]
+    return DeconvNet if "DeconvNet" in kind else SegNet
 
 
 def _arguments(kind: str, config: dict[str, Any], backbone: dict[str, Any]) -> dict[str, Any]:
@@ -147,9 +128,9 @@ def _arguments(kind: str, config: dict[str, Any], backbone: dict[str, Any]) -> d
     }
 
 
-def _zeros(name: str, draw: bool) -> dict[str, Any]:
+def _zeros(network: type, draw: bool) -> dict[str, Any]:
     if draw:
         return {}
     # Bilinear kernels are drawn, too.
-    deconv = {"deconv_initializer": "zeros"} if name == "deconvnet" else {}
+    deconv = {"deconv_initializer": "zeros"} if network is DeconvNet else {}
     return {"kernel_initializer": "zeros", **deconv}

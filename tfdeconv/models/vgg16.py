@@ -5,11 +5,9 @@ Reference:
     Recognition. ICLR 2015. Table 1, column D.
 """
 
-from typing import NamedTuple
-
-import keras
 from keras import layers
 
+from tfdeconv.models.base import Tensor
 from tfdeconv.models.blocks import Initializer, fresh, normalised, scaled
 
 # Output channels of every convolution, stage 1 to 5: Table 1, column D.
@@ -17,49 +15,35 @@ STAGE_FILTERS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 5
 FC_FILTERS = 4096
 
 
-class Features(NamedTuple):
-    """What the encoder knows of an image, from fine to coarse.
-
-    Attributes:
-        pool3: `(batch, rows, columns, 256 * width)`, one vector for 8x8 pixels.
-        pool4: `(batch, rows, columns, 512 * width)`, one for 16x16 pixels.
-        fc7: `(batch, rows, columns, 4096 * width)`, one for 32x32 pixels.
-    """
-
-    pool3: keras.KerasTensor
-    pool4: keras.KerasTensor
-    fc7: keras.KerasTensor
-
-
 def vgg16(
-    x: keras.KerasTensor,
+    x: Tensor,
     width: float = 1.0,
     padding: int = 1,
     dropout: float = 0.5,
     kernel_initializer: Initializer = "he_normal",
     batch_norm: bool = False,
-) -> Features:
+) -> dict[str, Tensor]:
     """Applies VGG-16 up to its last hidden layer, with `fc6` and `fc7` as convolutions.
 
-    Poolings take a last window that is cut off by the border, as Caffe does: a map of 7 rows
+    Poolings keep a last window that is cut off by the border, as Caffe does: a map of 7 rows
     becomes one of 4. `fc6` is 7x7 without padding.
 
     Args:
         x: `(batch, height, width, 3)` preprocessed images.
         width: Factor on the number of channels.
-        padding: Zeros around the image in `conv1_1`; FCN's 100 leaves `fc6` something to see of
-            an image of any size.
-        dropout: Share of the outputs of `fc6` and `fc7` that training drops.
-        kernel_initializer: Keras initialiser of the kernels.
+        padding: Zeros around the image in `conv1_1`. FCN's 100 make `fc6` fit an image of any size.
+        dropout: Dropout rate of `fc6` and `fc7`.
+        kernel_initializer: Keras initializer of the kernels.
         batch_norm: Whether to normalise between every convolution and its ReLU.
 
     Returns:
-        The `Features`.
+        Maps by name: `pool3`, 256 * width channels, one vector for 8x8 pixels; `pool4`, 512 *
+        width, one for 16x16; `fc7`, 4096 * width, one for 32x32.
     """
 
     def convolve(
-        x: keras.KerasTensor, count: int, size: int, suffix: str, border: str, prefix: str = "conv"
-    ) -> keras.KerasTensor:
+        x: Tensor, count: int, size: int, suffix: str, border: str, prefix: str = "conv"
+    ) -> Tensor:
         convolution = layers.Conv2D(
             scaled(count, width),
             size,
@@ -72,7 +56,7 @@ def vgg16(
         return normalised(convolution, x, norm, f"relu{suffix}")
 
     x = layers.ZeroPadding2D(padding, data_format="channels_last", name="padding")(x)
-    pooled = []
+    features = {}
     for stage, filters in enumerate(STAGE_FILTERS, start=1):
         for index, count in enumerate(filters, start=1):
             first = stage == index == 1
@@ -80,8 +64,8 @@ def vgg16(
         x = layers.MaxPooling2D(
             2, padding="same", data_format="channels_last", name=f"pool{stage}"
         )(x)
-        pooled.append(x)
+        features[f"pool{stage}"] = x
     for suffix, size in (("6", 7), ("7", 1)):
         x = convolve(x, FC_FILTERS, size, suffix, "valid", prefix="fc")
         x = layers.Dropout(dropout, name=f"drop{suffix}")(x)
-    return Features(pooled[2], pooled[3], x)
+    return {"pool3": features["pool3"], "pool4": features["pool4"], "fc7": x}
