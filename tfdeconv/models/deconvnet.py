@@ -90,7 +90,7 @@ class DeconvNet(SegmentationModel):
     ) -> None:
         arguments = dict(locals())
         check_classes(num_classes, class_names)
-        kernel = _fc6_size(input_shape, fc6_kernel)
+        arguments["fc6_kernel"] = kernel = _fc6_size(input_shape, fc6_kernel)
         densify_initializer = deconv_initializer or Bilinear()
         deconv_initializer = deconv_initializer or kernel_initializer
 

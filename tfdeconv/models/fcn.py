@@ -29,7 +29,7 @@ class _FCN(SegmentationModel):
 
     # Upsampling factor, name and crop offset of the last layer, and name, crop offset and upsampled
     # map of every skip connection before it.
-    _factor, _last, _offset = 32, "upscore", 19
+    stride, _last, _offset = 32, "upscore", 19
     _skips: tuple[tuple[str, int, str], ...] = ()
 
     def __init__(
@@ -57,7 +57,7 @@ class _FCN(SegmentationModel):
             finer = _score(features[skip], num_classes, f"score_{skip}")
             finer = Crop(offset, name=f"score_{skip}c")(finer, x)
             x = layers.Add(name=f"fuse_{skip}")([x, finer])
-        x = _upsample(x, self._factor, self._last, trainable=False)
+        x = _upsample(x, self.stride, self._last, trainable=False)
         x = Crop(self._offset, name="score")(x, inputs)
         x = Scores(class_names, name="scores")(x)
         # The head scores what the encoder gives: there is no decoder.
@@ -97,7 +97,7 @@ class FCN8s(_FCN):
     TensorShape([1, 37, 50, 3])
     """
 
-    _factor, _last, _offset = 8, "upscore8", 31
+    stride, _last, _offset = 8, "upscore8", 31
     _skips = (("pool4", 5, "upscore2"), ("pool3", 9, "upscore_pool4"))
 
 
@@ -113,7 +113,7 @@ class FCN16s(_FCN):
     (None, 50, 70, 3)
     """
 
-    _factor, _last, _offset = 16, "upscore16", 27
+    stride, _last, _offset = 16, "upscore16", 27
     _skips = (("pool4", 5, "upscore2"),)
 
 
@@ -128,6 +128,9 @@ class FCN32s(_FCN):
     >>> FCN32s(num_classes=3, input_shape=(50, 70, 3), width=1 / 32).output_shape
     (None, 50, 70, 3)
     """
+
+
+BY_STRIDE: dict[int, type[SegmentationModel]] = {8: FCN8s, 16: FCN16s, 32: FCN32s}
 
 
 def _score(x: Tensor, num_classes: int, name: str) -> Tensor:

@@ -15,9 +15,9 @@ from typing import Any
 import keras
 
 from tfdeconv.labels import palette as voc_palette
+from tfdeconv.models import fcn
 from tfdeconv.models.base import SegmentationModel
 from tfdeconv.models.deconvnet import DeconvNet
-from tfdeconv.models.fcn import FCN8s, FCN16s, FCN32s
 from tfdeconv.models.segnet import SegNet
 
 CONFIG_FILE = "config.json"
@@ -25,7 +25,6 @@ TASK_FILE = "task.json"
 WEIGHTS_FILE = "model.weights.h5"
 TASK_WEIGHTS_FILE = "task.weights.h5"
 _MAX_JSON = 2**24
-_FCNS: dict[int, type[SegmentationModel]] = {8: FCN8s, 16: FCN16s, 32: FCN32s}
 # What the registered name of a task says of the arguments of its network.
 _ARGUMENTS = {
     "tfdeconv>DeconvNetImageSegmenter": ("fc6_kernel",),
@@ -110,7 +109,7 @@ def _description(file: Path) -> dict[str, Any]:
 
 def _network(kind: str, config: dict[str, Any]) -> type[SegmentationModel]:
     if kind == "tfdeconv>FCNImageSegmenter":
-        return _FCNS[config["stride"]]
+        return fcn.BY_STRIDE[config["stride"]]
     return DeconvNet if "DeconvNet" in kind else SegNet
 
 
