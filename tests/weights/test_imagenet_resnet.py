@@ -8,7 +8,7 @@ from tfdeconv.errors import UserError
 from tfdeconv.models import build
 from tfdeconv.models.resnet import resnet
 from tfdeconv.weights import load_encoder
-from tfdeconv.weights.imagenet_resnet import keras_name
+from tfdeconv.weights.imagenet import keras_name
 
 # What stands in front of the last map of a stage, and by how much Keras reduces it further.
 STAGES = {"res3d_relu": ("conv3_block4_out", 1), "res4f_relu": ("conv4_block6_out", 2)}
