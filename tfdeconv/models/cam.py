@@ -11,16 +11,9 @@ import keras
 from keras import layers
 
 from tfdeconv.layers import Scores
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, scaled
-from tfdeconv.models.vgg16 import STAGE_FILTERS
+from tfdeconv.models.vgg16 import vgg16_stage
 
 # Section 3: the last 3x3 convolution has 1024 units.
 CAM_FILTERS = 1024
@@ -87,12 +80,18 @@ class CAM(SegmentationModel):
                 f"`stride` must be one of {tuple(LAST_POOLED)}. Received: stride={stride}"
             )
         inputs, x = begin(num_classes, class_names, input_shape)
-        x = _encode(x, width, LAST_POOLED[stride], kernel_initializer, batch_norm)
+        for stage in range(1, 6):
+            dilation = 2 if stage > LAST_POOLED[stride] + 1 else 1
+            x = vgg16_stage(x, stage, width, kernel_initializer, batch_norm, dilation)
+            if stage <= LAST_POOLED[stride]:
+                x = layers.MaxPooling2D(
+                    2, padding="same", data_format="channels_last", name=f"pool{stage}"
+                )(x)
         encoder = [x]
         norm, filters = "bn6" if batch_norm else None, scaled(CAM_FILTERS, width)
-        x = conv_unit(x, filters, 3, "conv6", kernel_initializer, norm, "relu6", use_bias=True)
+        x = conv_unit(x, filters, 3, "conv6", kernel_initializer, norm, "relu6")
         decoder = [x]
-        x = conv_unit(x, num_classes - 1, 1, MAPS, "glorot_uniform", use_bias=True)
+        x = conv_unit(x, num_classes - 1, 1, MAPS, "glorot_uniform")
         pool = layers.GlobalAveragePooling2D if pooling == "average" else layers.GlobalMaxPooling2D
         x = pool(data_format="channels_last", name="pool6")(x)
         x = Scores(class_names and class_names[1:], name="scores")(x)
@@ -122,27 +121,3 @@ def class_activation_maps(model: keras.Model) -> keras.Model:
     if not isinstance(model, CAM):
         raise ValueError(f"`model` must be made by `CAM`. Received: {model.name}")
     return keras.Model(model.input, model.get_layer(MAPS).output, name=f"{model.name}_maps")
-
-
-def _encode(
-    x: Tensor, width: float, last_pooled: int, initializer: Initializer, batch_norm: bool
-) -> Tensor:
-    for stage, filters in enumerate(STAGE_FILTERS, start=1):
-        for index, count in enumerate(filters, start=1):
-            suffix = f"{stage}_{index}"
-            x = conv_unit(
-                x,
-                scaled(count, width),
-                3,
-                f"conv{suffix}",
-                initializer,
-                bn_name=f"bn{suffix}" if batch_norm else None,
-                relu_name=f"relu{suffix}",
-                dilation=2 if stage > last_pooled + 1 else 1,
-                use_bias=True,
-            )
-        if stage <= last_pooled:
-            x = layers.MaxPooling2D(
-                2, padding="same", data_format="channels_last", name=f"pool{stage}"
-            )(x)
-    return x

@@ -6,25 +6,22 @@ Reference:
 """
 
 import keras
-from keras import layers
 
 from tfdeconv.layers import Bilinear, MaxPoolWithArgmax, Scores, Unpool
 from tfdeconv.models.base import (
     ClassNames,
     InputShape,
     SegmentationModel,
-    Tensor,
     Weights,
     check_channels,
     check_classes,
     image_input,
 )
-from tfdeconv.models.blocks import Initializer, fresh, normalised, scaled
+from tfdeconv.models.blocks import Initializer, conv_unit, deconv_unit, scaled
+from tfdeconv.models.vgg16 import FC_FILTERS, vgg16_stage
 
-# Output channels of every (de)convolution, stage 1 to 5: Table 2 of the paper.
-ENCODER_FILTERS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+# Output channels of every deconvolution, stage 1 to 5: Table 2 of the paper.
 DECODER_FILTERS = ((64, 64), (128, 64), (256, 256, 128), (512, 512, 256), (512, 512, 512))
-FC_FILTERS = 4096
 STRIDE = 32
 
 
@@ -98,68 +95,49 @@ class DeconvNet(SegmentationModel):
 
         # === Convolution network ===
         switches = []
-        for stage, counts in enumerate(ENCODER_FILTERS, start=1):
-            before = _stage(x, layers.Conv2D, stage, counts, width, kernel_initializer)
+        for stage in range(1, 6):
+            before = vgg16_stage(x, stage, width, kernel_initializer, batch_norm=True)
             x, argmax = MaxPoolWithArgmax(2, name=f"pool{stage}")(before)
             switches.append((stage, argmax, before))
 
         # === The bottleneck, a single vector for an input of the nominal size ===
         fc, opened = scaled(FC_FILTERS, width), scaled(DECODER_FILTERS[-1][0], width)
-        fc6 = _convolution(layers.Conv2D, fc, kernel, "fc6", kernel_initializer, "valid")
-        x = normalised(fc6, x, "bnfc6", "relu6")
-        fc7 = _convolution(layers.Conv2D, fc, 1, "fc7", kernel_initializer, "valid")
-        x = normalised(fc7, x, "bnfc7", "relu7")
+        for number, size in ((6, kernel), (7, (1, 1))):
+            norm, relu = f"bnfc{number}", f"relu{number}"
+            x = conv_unit(
+                x, fc, size, f"fc{number}", kernel_initializer, norm, relu, padding="valid"
+            )
         encoder = [x, *(tensor for _, *pair in switches for tensor in pair)]
-        deconvolution = _convolution(
-            layers.Conv2DTranspose, opened, kernel, "fc6-deconv", deconv_initializer, "valid"
+        x = deconv_unit(
+            x,
+            opened,
+            kernel,
+            "fc6-deconv",
+            deconv_initializer,
+            "fc6-deconv-bn",
+            "fc6-deconv-relu",
+            padding="valid",
         )
-        x = normalised(deconvolution, x, "fc6-deconv-bn", "fc6-deconv-relu")
 
         # === Deconvolution network ===
         for stage, argmax, before in reversed(switches):
             x = Unpool(2, name=f"unpool{stage}")(x, argmax, before)
-            counts = DECODER_FILTERS[stage - 1]
-            x = _stage(x, layers.Conv2DTranspose, stage, counts, width, densify_initializer)
+            for index, count in enumerate(DECODER_FILTERS[stage - 1], start=1):
+                suffix, filters = f"{stage}_{index}", scaled(count, width)
+                x = deconv_unit(
+                    x,
+                    filters,
+                    3,
+                    f"deconv{suffix}",
+                    densify_initializer,
+                    f"debn{suffix}",
+                    f"derelu{suffix}",
+                )
         decoder = [x]
 
-        x = _convolution(layers.Conv2D, num_classes, 1, "seg-score-voc", deconv_initializer)(x)
+        x = conv_unit(x, num_classes, 1, "seg-score-voc", deconv_initializer)
         x = Scores(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)
-
-
-def _stage(
-    x: Tensor,
-    kind: type[layers.Layer],
-    stage: int,
-    counts: tuple[int, ...],
-    width: float,
-    initializer: Initializer,
-) -> Tensor:
-    """Applies `conv<stage>_1`, ... or `deconv<stage>_1`, ..., 3x3, normalised, with ReLU."""
-    prefix = "de" if kind is layers.Conv2DTranspose else ""
-    for index, count in enumerate(counts, start=1):
-        suffix = f"{stage}_{index}"
-        layer = _convolution(kind, scaled(count, width), 3, f"{prefix}conv{suffix}", initializer)
-        x = normalised(layer, x, f"{prefix}bn{suffix}", f"{prefix}relu{suffix}")
-    return x
-
-
-def _convolution(
-    kind: type[layers.Layer],
-    filters: int,
-    size: int | tuple[int, int],
-    name: str,
-    initializer: Initializer,
-    padding: str = "same",
-) -> layers.Layer:
-    return kind(
-        filters,
-        size,
-        padding=padding,
-        kernel_initializer=fresh(initializer),
-        data_format="channels_last",
-        name=name,
-    )
 
 
 def _fc6_size(input_shape: InputShape, kernel: int | tuple[int, int] | None) -> tuple[int, int]:

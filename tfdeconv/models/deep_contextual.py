@@ -5,26 +5,17 @@ Reference:
     Structure Segmentation. AAAI 2016.
 """
 
-from functools import partial
-
 import keras
 from keras import layers
 
 from tfdeconv.layers import Scores
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
-from tfdeconv.models.blocks import Initializer, fresh, normalised, scaled
-from tfdeconv.models.vgg16 import STAGE_FILTERS
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
+from tfdeconv.models.blocks import Initializer, conv_unit, deconv_unit
+from tfdeconv.models.vgg16 import vgg16_stage
 
-# The first ten of VGG-16's convolutions, in four stages with poolings between them.
-ENCODER_FILTERS = STAGE_FILTERS[:4]
-STRIDE = 2 ** (len(ENCODER_FILTERS) - 1)
+# Of VGG-16, ten convolutions with poolings between the stages.
+STAGES = 4
+STRIDE = 2 ** (STAGES - 1)
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
@@ -78,21 +69,16 @@ class DeepContextual(SegmentationModel):
         name: str = "deep_contextual",
     ) -> None:
         arguments = dict(locals())
-        convolve = partial(_convolve, kernel_initializer=kernel_initializer, batch_norm=batch_norm)
-
         inputs, x = begin(num_classes, class_names, input_shape, STRIDE)
         encoder, decoder, scores = [], [], []
-        for depth, filters in enumerate(ENCODER_FILTERS):
+        for depth in range(STAGES):
             if depth > 0:
                 x = layers.MaxPooling2D(2, data_format="channels_last", name=f"pool{depth}")(x)
-            for index, count in enumerate(filters, start=1):
-                suffix = f"{depth + 1}_{index}"
-                x = convolve(x, scaled(count, width), f"conv{suffix}", suffix)
+            x = vgg16_stage(x, depth + 1, width, kernel_initializer, batch_norm)
             if depth == 0:
                 continue
             encoder.insert(0, x)
-            y = convolve(x, num_classes, f"deconv{depth}", f"_deconv{depth}", factor=2**depth)
-            decoder.append(convolve(y, num_classes, f"conv_c{depth}", f"_c{depth}"))
+            decoder.append(_enlarged(x, depth, num_classes, kernel_initializer, batch_norm))
             # Float32 whatever the policy: these are scores, and they are summed.
             score = layers.Conv2D(
                 num_classes,
@@ -109,23 +95,10 @@ class DeepContextual(SegmentationModel):
         super().__init__(inputs, outputs, encoder, decoder, arguments)
 
 
-def _convolve(
-    x: Tensor,
-    filters: int,
-    name: str,
-    suffix: str,
-    kernel_initializer: Initializer,
-    batch_norm: bool,
-    factor: int = 1,
+def _enlarged(
+    x: Tensor, depth: int, num_classes: int, initializer: Initializer, batch_norm: bool
 ) -> Tensor:
-    kind, size = (layers.Conv2DTranspose, 2 * factor) if factor > 1 else (layers.Conv2D, 3)
-    convolution = kind(
-        filters,
-        size,
-        strides=factor,
-        padding="same",
-        kernel_initializer=fresh(kernel_initializer),
-        data_format="channels_last",
-        name=name,
-    )
-    return normalised(convolution, x, f"bn{suffix}" if batch_norm else None, f"relu{suffix}")
+    norms = [f"bn_deconv{depth}", f"bn_c{depth}"] if batch_norm else [None, None]
+    name, relu, factor = f"deconv{depth}", f"relu_deconv{depth}", 2**depth
+    x = deconv_unit(x, num_classes, 2 * factor, name, initializer, norms[0], relu, strides=factor)
+    return conv_unit(x, num_classes, 3, f"conv_c{depth}", initializer, norms[1], f"relu_c{depth}")

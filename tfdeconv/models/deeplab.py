@@ -11,17 +11,10 @@ import keras
 from keras import layers
 
 from tfdeconv.layers import Crop, Enlarge, Scores
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, caffe_pool, conv_unit, scaled
 from tfdeconv.models.resnet import resnet
-from tfdeconv.models.vgg16 import STAGE_FILTERS
+from tfdeconv.models.vgg16 import vgg16_stage
 
 FC_FILTERS = 1024
 LARGE_FOV = 12
@@ -164,40 +157,33 @@ class _Vgg16:
 
     def encode(self, x: Tensor) -> Tensor:
         """Applies `conv1_1` to `pool5`."""
-        for stage, filters in enumerate(STAGE_FILTERS, start=1):
-            for index, count in enumerate(filters, start=1):
-                dilation = 2 if stage == 5 else 1
-                x = self._convolve(x, count, 3, "conv", f"{stage}_{index}", dilation)
+        for stage in range(1, 6):
+            dilation = 2 if stage == 5 else 1
+            x = vgg16_stage(x, stage, self._width, self._initializer, self._batch_norm, dilation)
             x = caffe_pool(x, f"pool{stage}", strides=2 if stage < 4 else 1)
         return x
 
     def fully_connected(self, x: Tensor, dilation: int, suffix: str = "") -> Tensor:
         """Applies `fc6` and `fc7` with their dropout."""
         for number, size, spread in (("6", 3, dilation), ("7", 1, 1)):
-            x = self._convolve(x, FC_FILTERS, size, "fc", number + suffix, spread)
-            x = layers.Dropout(self._dropout, name=f"drop{number}{suffix}")(x)
+            name = number + suffix
+            x = conv_unit(
+                x,
+                scaled(FC_FILTERS, self._width),
+                size,
+                f"fc{name}",
+                self._initializer,
+                f"bnfc{name}" if self._batch_norm else None,
+                f"relu{name}",
+                dilation=spread,
+            )
+            x = layers.Dropout(self._dropout, name=f"drop{name}")(x)
         return x
-
-    def _convolve(
-        self, x: Tensor, count: int, size: int, kind: str, suffix: str, dilation: int
-    ) -> Tensor:
-        norm = f"bn{'fc' if kind == 'fc' else ''}{suffix}" if self._batch_norm else None
-        return conv_unit(
-            x,
-            scaled(count, self._width),
-            size,
-            f"{kind}{suffix}",
-            self._initializer,
-            bn_name=norm,
-            relu_name=f"relu{suffix}",
-            dilation=dilation,
-            use_bias=True,
-        )
 
 
 def _score(x: Tensor, num_classes: int, size: int, name: str, dilation: int = 1) -> Tensor:
     initializer = keras.initializers.RandomNormal(stddev=SCORE_DEVIATION)
-    return conv_unit(x, num_classes, size, name, initializer, dilation=dilation, use_bias=True)
+    return conv_unit(x, num_classes, size, name, initializer, dilation=dilation)
 
 
 def _upsample(x: Tensor, inputs: Tensor) -> Tensor:

@@ -9,14 +9,7 @@ import keras
 from keras import layers
 
 from tfdeconv.layers import Bilinear, Crop, Scores
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer
 from tfdeconv.models.vgg16 import vgg16
 

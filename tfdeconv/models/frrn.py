@@ -9,14 +9,7 @@ import keras
 from keras import layers
 
 from tfdeconv.layers import Enlarge, Scores
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, scaled
 
 # Table 1: scale -> channels and number of the full-resolution residual units, on the way down
@@ -54,7 +47,13 @@ class _FRRN(SegmentationModel):
 
         # === The two streams ===
         stream = conv_unit(
-            x, units.stream_filters, 1, "split", kernel_initializer, bn_name="split_bn"
+            x,
+            units.stream_filters,
+            1,
+            "split",
+            kernel_initializer,
+            "split_bn",
+            use_bias=False,
         )
         for scale, (filters, count) in self._down.items():
             x = layers.MaxPooling2D(2, data_format="channels_last", name=f"pool{scale}")(x)
@@ -71,7 +70,7 @@ class _FRRN(SegmentationModel):
         for index in range(1, RESIDUAL_UNITS + 1):
             x = units.residual(x, f"ru_up{index}")
         decoder = [x]
-        x = conv_unit(x, num_classes, 1, "score", kernel_initializer, use_bias=True)
+        x = conv_unit(x, num_classes, 1, "score", kernel_initializer)
         x = Scores(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)
 
@@ -136,13 +135,17 @@ class _Units:
     def convolve(self, x: Tensor, filters: int, size: int, name: str, relu: bool = True) -> Tensor:
         """Applies a convolution, its normalisation and perhaps ReLU."""
         relu_name = f"{name}_relu" if relu else None
-        return conv_unit(x, filters, size, name, self._initializer, f"{name}_bn", relu_name)
+        return conv_unit(
+            x, filters, size, name, self._initializer, f"{name}_bn", relu_name, use_bias=False
+        )
 
     def residual(self, x: Tensor, name: str) -> Tensor:
         """Figure 2a of the paper: two convolutions and the sum with the input, no ReLU after it."""
         shortcut = x
         if x.shape[-1] != self.filters:
-            shortcut = conv_unit(x, self.filters, 1, f"{name}_proj", self._initializer)
+            shortcut = conv_unit(
+                x, self.filters, 1, f"{name}_proj", self._initializer, use_bias=False
+            )
         x = self.convolve(x, self.filters, 3, f"{name}_conv1")
         x = self.convolve(x, self.filters, 3, f"{name}_conv2", relu=False)
         return layers.Add(name=name)([x, shortcut])
@@ -158,9 +161,7 @@ class _Units:
         x = layers.Concatenate(name=f"{name}_concat")([x, pooled])
         x = self.convolve(x, filters, 3, f"{name}_conv1")
         x = self.convolve(x, filters, 3, f"{name}_conv2")
-        added = conv_unit(
-            x, self.stream_filters, 1, f"{name}_residual", self._initializer, use_bias=True
-        )
+        added = conv_unit(x, self.stream_filters, 1, f"{name}_residual", self._initializer)
         added = layers.UpSampling2D(scale, data_format="channels_last", name=f"{name}_unpool")(
             added
         )

@@ -12,15 +12,8 @@ import keras
 from keras import layers
 
 from tfdeconv.layers import Scores
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
-from tfdeconv.models.blocks import Initializer, conv_unit, fresh, normalised, scaled
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
+from tfdeconv.models.blocks import Initializer, conv_unit, deconv_unit, scaled
 
 # Output channels of every step down, the last one being the bridge.
 FILTERS = (64, 128, 256, 512, 1024)
@@ -79,20 +72,21 @@ class FusionNet(SegmentationModel):
         x = step(x, "bridge", FILTERS[-1])
         encoder = [x, *(skip for *_, skip in skips)]
         for level, filters, skip in reversed(skips):
-            deconvolution = layers.Conv2DTranspose(
+            name = f"up{level}_deconv"
+            x = deconv_unit(
+                x,
                 scaled(filters, width),
                 3,
+                name,
+                kernel_initializer,
+                f"{name}_bn",
+                f"{name}_relu",
                 strides=2,
-                padding="same",
-                kernel_initializer=fresh(kernel_initializer),
-                data_format="channels_last",
-                name=f"up{level}_deconv",
             )
-            x = normalised(deconvolution, x, f"up{level}_deconv_bn", f"up{level}_deconv_relu")
             x = layers.Add(name=f"up{level}_merge")([x, skip])
             x = step(x, f"up{level}", filters)
         decoder = [x]
-        x = conv_unit(x, num_classes, 3, "score", kernel_initializer, use_bias=True)
+        x = conv_unit(x, num_classes, 3, "score", kernel_initializer)
         x = Scores(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)
 
@@ -102,16 +96,8 @@ def _step(
 ) -> Tensor:
     def convolve(x: Tensor, part: str, relu: bool = True) -> Tensor:
         layer, relu_name = f"{name}_{part}", f"{name}_{part}_relu" if relu else None
-        return conv_unit(
-            x,
-            scaled(filters, width),
-            3,
-            layer,
-            kernel_initializer,
-            f"{layer}_bn",
-            relu_name,
-            use_bias=True,
-        )
+        count = scaled(filters, width)
+        return conv_unit(x, count, 3, layer, kernel_initializer, f"{layer}_bn", relu_name)
 
     first = convolve(x, "conv1")
     x = convolve(convolve(convolve(first, "res1"), "res2"), "res3", relu=False)

@@ -9,14 +9,7 @@ import keras
 from keras import layers
 
 from tfdeconv.layers import AdaptiveAveragePool, Crop, Enlarge, Scores, Stretch
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, scaled
 from tfdeconv.models.resnet import UNITS, pspnet_resnet
 
@@ -78,12 +71,12 @@ class PSPNet(SegmentationModel):
             raise ValueError(f"`depth` must be one of {sorted(UNITS)}. Received: depth={depth}")
 
         def convolve(x: Tensor, count: int, size: int, name: str) -> Tensor:
-            norm, relu = f"{name}_bn", f"{name}_relu"
-            return conv_unit(x, scaled(count, width), size, name, kernel_initializer, norm, relu)
+            filters, norm, relu = scaled(count, width), f"{name}_bn", f"{name}_relu"
+            return conv_unit(x, filters, size, name, kernel_initializer, norm, relu, use_bias=False)
 
         def score(x: Tensor, name: str) -> Tensor:
             x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
-            x = conv_unit(x, num_classes, 1, name, kernel_initializer, use_bias=True)
+            x = conv_unit(x, num_classes, 1, name, kernel_initializer)
             return Crop(0, name=f"{name}_crop")(Enlarge(STRIDE, name=f"{name}_interp")(x), inputs)
 
         inputs, x = begin(num_classes, class_names, input_shape)

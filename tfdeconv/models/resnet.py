@@ -56,7 +56,9 @@ def resnet(
         `(batch, rows, columns, 2048 * width)`, one vector for 8x8 pixels each.
     """
     filters = scaled(64, width)
-    x = conv_unit(x, filters, 7, "conv1", kernel_initializer, "bn_conv1", "conv1_relu", strides=2)
+    x = conv_unit(
+        x, filters, 7, "conv1", kernel_initializer, "bn_conv1", "conv1_relu", 2, use_bias=False
+    )
     x = caffe_pool(x, "pool1")
     return _stages(x, depth, width, kernel_initializer, _names_of_he)
 
@@ -81,7 +83,7 @@ def pspnet_resnet(
         ("conv1_3_3x3", 128, 1),
     ):
         filters, norm, relu = scaled(count, width), f"{name}_bn", f"{name}_relu"
-        x = conv_unit(x, filters, 3, name, kernel_initializer, norm, relu, strides)
+        x = conv_unit(x, filters, 3, name, kernel_initializer, norm, relu, strides, use_bias=False)
     x = caffe_pool(x, "pool1_3x3_s2")
     return _stages(x, depth, width, kernel_initializer, _names_of_pspnet)
 
@@ -129,6 +131,7 @@ def _stages(
                     kernel_initializer,
                     _bn_name(of_unit.shortcut),
                     strides=strides,
+                    use_bias=False,
                 )
             x = _branch(x, of_unit, inside, outside, strides, DILATIONS[stage], kernel_initializer)
             x = layers.Add(name=of_unit.sum)([shortcut, x])
@@ -154,5 +157,7 @@ def _branch(
     ):
         relu = None if name == names.increase else f"{name}_relu"
         norm = _bn_name(name)
-        x = conv_unit(x, filters, size, name, kernel_initializer, norm, relu, step, spread)
+        x = conv_unit(
+            x, filters, size, name, kernel_initializer, norm, relu, step, spread, use_bias=False
+        )
     return x

@@ -8,14 +8,7 @@ Reference:
 import keras
 
 from tfdeconv.layers import MaxPoolWithArgmax, Scores, Unpool
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, scaled
 
 # Output channels of the convolutions of every stage: `num_output` of segnet_train.prototxt. The
@@ -72,7 +65,6 @@ class SegNet(SegmentationModel):
                 kernel_initializer,
                 f"conv{suffix}_bn",
                 f"relu{suffix}",
-                use_bias=True,
             )
 
         inputs, x = begin(num_classes, class_names, input_shape)
@@ -90,6 +82,6 @@ class SegNet(SegmentationModel):
             for index, count in enumerate(DECODER_FILTERS[stage - 1]):
                 x = convolve(x, count, f"{stage}_{last - index}_D")
         decoder = [x]
-        x = conv_unit(x, num_classes, 3, "conv1_1_D", kernel_initializer, use_bias=True)
+        x = conv_unit(x, num_classes, 3, "conv1_1_D", kernel_initializer)
         x = Scores(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)

@@ -11,15 +11,8 @@ import keras
 from keras import layers
 
 from tfdeconv.layers import Crop, MirrorPad, Scores
-from tfdeconv.models.base import (
-    ClassNames,
-    InputShape,
-    SegmentationModel,
-    Tensor,
-    Weights,
-    begin,
-)
-from tfdeconv.models.blocks import Initializer, conv_unit, fresh, normalised, scaled
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
+from tfdeconv.models.blocks import Initializer, conv_unit, deconv_unit, scaled
 
 # Output channels of the two convolutions of a level, from the image's own size down: Figure 1.
 FILTERS = (64, 128, 256, 512, 1024)
@@ -117,7 +110,7 @@ class UNet(SegmentationModel):
             source = f"u{level}d"
         decoder = [x, *image]
 
-        x = conv_unit(x, num_classes, 1, "conv_u0d-score", kernel_initializer, use_bias=True)
+        x = conv_unit(x, num_classes, 1, "conv_u0d-score", kernel_initializer)
         if padding == "valid":
             x = Crop(0, name="crop_score")(x, inputs)
         x = Scores(class_names, name="scores")(x)
@@ -136,14 +129,7 @@ def _convolve(
     upsample: bool = False,
 ) -> Tensor:
     # The release names a convolution by the maps before and after it, the rest by its result.
-    kind, size, strides = (layers.Conv2DTranspose, 2, 2) if upsample else (layers.Conv2D, 3, 1)
-    convolution = kind(
-        scaled(FILTERS[level], width),
-        size,
-        strides=strides,
-        padding=padding,
-        kernel_initializer=fresh(initializer),
-        data_format="channels_last",
-        name=name,
-    )
-    return normalised(convolution, x, f"bn_{result}" if batch_norm else None, f"relu_{result}")
+    filters, bn_name = scaled(FILTERS[level], width), f"bn_{result}" if batch_norm else None
+    if upsample:
+        return deconv_unit(x, filters, 2, name, initializer, bn_name, f"relu_{result}", 2, padding)
+    return conv_unit(x, filters, 3, name, initializer, bn_name, f"relu_{result}", padding=padding)
