@@ -14,14 +14,13 @@ from keras import layers
 
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.models import SegmentationModel
 from tfdeconv.training.inputs import StageData, training_batches
 from tfdeconv.training.ready import make_ready
 from tfdeconv.training.recipes import Recipe
 
-LAST_LAYER = "relu7"
 
-
-def train_encoder(model: keras.Model, inputs: StageData, recipe: Recipe, seed: int) -> None:
+def train_encoder(model: SegmentationModel, inputs: StageData, recipe: Recipe, seed: int) -> None:
     """Trains the layers of `model` up to `fc7` to classify the object of a stage 1 window.
 
     Args:
@@ -33,9 +32,8 @@ def train_encoder(model: keras.Model, inputs: StageData, recipe: Recipe, seed: i
     Raises:
         UserError: when the loss becomes NaN or infinite.
     """
-    x = layers.GlobalAveragePooling2D(data_format="channels_last")(
-        model.get_layer(LAST_LAYER).output
-    )
+    features = model.encoder_outputs[0]
+    x = layers.GlobalAveragePooling2D(data_format="channels_last")(features)
     scores = layers.Dense(model.outputs[0].shape[-1], dtype="float32")(x)
     classifier = keras.Model(model.input, scores, name="encoder")
     steps = recipe.encoder_steps

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from tfdeconv.errors import UserError
-from tfdeconv.models.arguments import check_classes
+from tfdeconv.models.base import SegmentationModel, check_classes
 from tfdeconv.weights import Report
 
 _SUMS = (keras.layers.Add, keras.layers.Average, keras.layers.Maximum)
@@ -47,6 +47,8 @@ def replace_head(
     check_classes(num_classes, class_names)
     head = head_layers(model)
     config = copy.deepcopy(model.get_config())
+    if isinstance(model, SegmentationModel):
+        config |= {"num_classes": num_classes, "class_names": class_names}
     for layer in config["layers"]:
         options = layer["config"]
         if layer["name"] in head:

@@ -18,6 +18,7 @@ import keras
 
 from tfdeconv import files
 from tfdeconv.errors import UserError
+from tfdeconv.models import SegmentationModel
 from tfdeconv.models.saved import MODEL_FILE
 
 
@@ -98,7 +99,10 @@ class RunFolder:
 
     def save_best(self, model: keras.Model) -> None:
         """Writes `model` without optimizer and heads, to be used rather than trained."""
-        bare = keras.Model(model.input, model.outputs[0], name=model.name)
+        if isinstance(model, SegmentationModel):
+            bare = model.with_outputs(model.outputs[0])
+        else:
+            bare = keras.Model(model.input, model.outputs[0], name=model.name)
         with files.replacing(self.model_file) as beside:
             bare.save(beside)
 

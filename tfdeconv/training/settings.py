@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.errors import UserError
-from tfdeconv.models.registry import width_of
+from tfdeconv.models import width_of
 from tfdeconv.training.recipes import Recipe
 from tfdeconv.training.stages import OBJECT_STAGES, network_of
 from tfdeconv.version import __version__

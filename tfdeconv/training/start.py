@@ -8,8 +8,7 @@ import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.layers import RequireSize
-from tfdeconv.models import build, class_names, load_model
-from tfdeconv.models.registry import takes
+from tfdeconv.models import build, class_names, load_model, takes
 from tfdeconv.training.recipes import Recipe
 from tfdeconv.training.stages import NETWORK
 from tfdeconv.training.transfer import copy_weights
@@ -134,7 +133,7 @@ def _with_policy(model: keras.Model, policy: str) -> keras.Model:
     main = model.get_layer(index=len(model.layers) // 2).dtype_policy.name
     if main == policy:
         return model
-    converted = keras.Model.from_config(_renamed(copy.deepcopy(model.get_config()), main, policy))
+    converted = type(model).from_config(_renamed(copy.deepcopy(model.get_config()), main, policy))
     converted.set_weights(model.get_weights())
     return converted
 
