@@ -86,6 +86,27 @@ def compare(two_replicas, name, make, loss, optimizer, *arrays) -> None:
     assert abs(ratio - 1) < 1e-5 and error < 1e-5, name
 
 
+def refuse(two_replicas) -> None:
+    """Asserts that a network of ours refuses what Keras itself cannot do on several replicas."""
+    images, labels, _ = data(32)
+    for options in (
+        {"optimizer": keras.optimizers.SGD(gradient_accumulation_steps=2)},
+        {"optimizer": keras.optimizers.SGD(use_ema=True)},
+        {"optimizer": "sgd", "steps_per_execution": 2},
+        {"optimizer": "sgd", "jit_compile": True},
+    ):
+        with two_replicas.scope():
+            model = deconvnet()
+            model.compile(loss=losses.CrossEntropy(), **options)
+        try:
+            model.fit(images, labels)
+        except ValueError as error:
+            print(error)
+            assert "must be left out on several replicas" in str(error), error
+        else:
+            raise AssertionError(options)
+
+
 def main() -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -96,6 +117,7 @@ def main() -> None:
     for name in LOSSES if thorough else OF_EACH_KIND:
         arrays = images, labels, weights
         compare(two, name, convolution, LOSSES[name], lambda: keras.optimizers.SGD(0.1), *arrays)
+    refuse(two)
     if thorough:
         images, labels, _ = data(32)
         loss = losses.CrossEntropy()

@@ -20,6 +20,7 @@ from tfdeconv.models import (
     load_model,
 )
 from tfdeconv.models.base import leaves
+from tfdeconv.training.losses import CrossEntropy
 
 NAMES = ("ground", "tree", "sky")
 OPTIONS = {"num_classes": 3, "width": 1 / 32, "class_names": NAMES}
@@ -126,3 +127,13 @@ def test_initializers_of_ones_own_are_kept() -> None:
 def test_unknown_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'padding'"):
         DeconvNet(2, (32, 32, 3), padding="same")
+
+
+def test_weights_of_classes_in_fit_are_refused() -> None:
+    model = DeconvNet(3, (32, 32, 3), width=1 / 64)
+    model.compile("sgd", loss=CrossEntropy())
+    images, labels = np.zeros((2, 32, 32, 3)), np.zeros((2, 32, 32), "uint8")
+    with pytest.raises(ValueError, match=r"`CrossEntropy\(class_weights=\[\.\.\.\]\)`"):
+        model.fit(images, labels, class_weight={0: 1.0, 1: 2.0, 2: 1.0})
+    history = model.fit(images, labels, batch_size=1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()

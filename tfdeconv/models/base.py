@@ -139,6 +139,33 @@ class SegmentationModel(keras.Model):
             self.trainable,
         )
 
+    def fit(self, *args: Any, class_weight: Any = None, **options: Any) -> Any:
+        """Trains the model as `keras.Model.fit` does, whose arguments and result these are.
+
+        Raises:
+            ValueError: for `class_weight`, which Keras has for one label an image alone; and for
+                what Keras cannot do on several replicas of `tf.distribute`.
+        """
+        if class_weight is not None:
+            raise ValueError(
+                "`class_weight` of `fit` must be None for label maps. Received: class_weight="
+                f"{class_weight}. Weight classes in the loss: `CrossEntropy(class_weights=[...])`."
+            )
+        strategy = getattr(self, "distribute_strategy", None)
+        if self.compiled and getattr(strategy, "num_replicas_in_sync", 1) > 1:
+            unable = {
+                "gradient_accumulation_steps": self.optimizer.gradient_accumulation_steps,
+                "use_ema": self.optimizer.use_ema,
+                "steps_per_execution": self.steps_per_execution > 1,
+                "jit_compile": self.jit_compile,
+            }
+            if chosen := [name for name, value in unable.items() if value]:
+                raise ValueError(
+                    f"`{chosen[0]}` must be left out on several replicas, where Keras has no "
+                    f"support for it. Received: {strategy.num_replicas_in_sync} replicas."
+                )
+        return super().fit(*args, **options)
+
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments, the parts, and the graph with what was changed in its layers."""
         graph = keras.Model(self.input, self.output, name=self.name, trainable=self.trainable)
