@@ -1,4 +1,4 @@
-"""The example of the README's section on KerasHub, run to the letter."""
+"""The example of the README's section on KerasHub, run as it stands."""
 
 import re
 
@@ -14,7 +14,7 @@ from tfdeconv.models import DeconvNet
 @pytest.mark.large
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 def test_the_example_runs(tmp_path, monkeypatch):
-    section = (CHECKOUT / "README.md").read_text("utf-8").split("## At home in KerasHub")[1]
+    section = (CHECKOUT / "README.md").read_text("utf-8").split("## With KerasHub")[1]
     example = re.search(r"```python\n(.*?)```", section, re.DOTALL).group(1)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "stage2").mkdir(parents=True)
