@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from tfdeconv.models.deconvnet import DECODER_FILTERS, ENCODER_FILTERS, FC_FILTERS
+from tfdeconv.models.deconvnet import DECODER_FILTERS
+from tfdeconv.models.vgg16 import FC_FILTERS, STAGE_FILTERS
 
 
 class TorchDeconvNet(nn.Module):
@@ -17,7 +18,7 @@ class TorchDeconvNet(nn.Module):
 
     def __init__(self, num_classes: int = 21, input_size: int = 224, width: float = 1.0) -> None:
         super().__init__()
-        encoder = [[_scaled(count, width) for count in stage] for stage in ENCODER_FILTERS]
+        encoder = [[_scaled(count, width) for count in stage] for stage in STAGE_FILTERS]
         decoder = [[_scaled(count, width) for count in stage] for stage in DECODER_FILTERS]
         fc, side = _scaled(FC_FILTERS, width), input_size // 32
         channels, self.encoder, self.decoder = 3, nn.ModuleList(), nn.ModuleList()

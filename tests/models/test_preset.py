@@ -8,7 +8,7 @@ import pytest
 
 from tfdeconv.errors import UserError
 from tfdeconv.models import build, class_names, load_for_inference, load_model, palette
-from tfdeconv.models.preset import features, is_preset
+from tfdeconv.models.preset import is_preset
 
 NAMES = ("ground", "tree")
 SMALL = {"num_classes": 2, "width": 1 / 32, "class_names": NAMES}
@@ -26,7 +26,7 @@ def write(folder, name, kind, backbone, task):
     shape = tuple(backbone["image_shape"])
     network = build(name, input_shape=shape, **SMALL)
     network.set_weights([w + 0.1 * generator.random(w.shape) for w in network.get_weights()])
-    below = keras.Model(network.input, features(name, network))
+    below = keras.Model(network.input, network.decoder_outputs)
     below.save_weights(folder / "model.weights.h5")
     keras.saving.save_weights(network, folder / "task.weights.h5", objects_to_skip=below.layers)
     dtype = {"class_name": "DTypePolicy", "config": {"name": "float32"}}

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tests.models.networks import centre_taps, place_of
-from tfdeconv.models.resnet import check_depth, pspnet_resnet, resnet
+from tfdeconv.models import PSPNet
+from tfdeconv.models.resnet import pspnet_resnet, resnet
 
 # Convolutions of ResNet-101 without biases: the usual 44,549,160 weights less its classifier.
 RESNET_101 = 44_549_160 - (2048 * 1000 + 1000)
@@ -15,7 +16,7 @@ RESNET_50 = 25_557_032 - (2048 * 1000 + 1000)
 def encoder(build, depth: int = 50, width: float = 1 / 64) -> keras.Model:
     inputs = keras.Input((None, None, 3))
     features = build(inputs, depth, width, "zeros")
-    return keras.Model(inputs, [features.conv4, features.conv5])
+    return keras.Model(inputs, list(features))
 
 
 def convolutions(model: keras.Model) -> dict[str, keras.layers.Conv2D]:
@@ -81,4 +82,4 @@ def test_a_vector_stands_on_every_eighth_pixel(build) -> None:
 
 def test_other_depths_do_not_exist() -> None:
     with pytest.raises(ValueError, match=r"`depth` must be one of \[50, 101\]. Received: depth=34"):
-        check_depth(34)
+        PSPNet(2, depth=34)

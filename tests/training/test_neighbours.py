@@ -8,8 +8,7 @@ from tests.helpers import run_tfdeconv
 from tfdeconv.data.drawn import CLASS_NAMES, draw_dataset
 from tfdeconv.data.voc import read_split
 from tfdeconv.errors import UserError
-from tfdeconv.models import UNet, build, class_names, list_models, load_model
-from tfdeconv.models.registry import takes, width_of
+from tfdeconv.models import UNet, build, class_names, list_models, load_model, takes, width_of
 from tfdeconv.segmentation.evaluate import evaluate
 from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.training.init import copy_weights, starting_model

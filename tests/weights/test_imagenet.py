@@ -49,7 +49,7 @@ def keras_vgg16(width=WIDTH):
 def encoder(width=WIDTH):
     image = keras.Input((224, 224, 3))
     # Keras's weights are for BGR minus a mean, which is not what is compared here.
-    return keras.Model(image, vgg16(image, width).fc7)
+    return keras.Model(image, vgg16(image, width)["fc7"])
 
 
 def features(model, images):

@@ -8,7 +8,7 @@ from tfdeconv.errors import UserError
 from tfdeconv.models import build
 from tfdeconv.models.resnet import resnet
 from tfdeconv.weights import load_encoder
-from tfdeconv.weights.imagenet_resnet import keras_name
+from tfdeconv.weights.imagenet import keras_name
 
 # What stands in front of the last map of a stage, and by how much Keras reduces it further.
 STAGES = {"res3d_relu": ("conv3_block4_out", 1), "res4f_relu": ("conv4_block6_out", 2)}
@@ -31,7 +31,7 @@ def shaken(model):
 def test_features_are_those_of_keras():
     source = shaken(keras.applications.ResNet50(weights=None, include_top=False))
     image = keras.Input((65, 65, 3))
-    model = keras.Model(image, resnet(image, 50).conv5, name="encoder")
+    model = keras.Model(image, resnet(image, 50)[1], name="encoder")
     report = load_encoder(model, source)
     assert len(report.loaded) == 2 * 53 and not report.kept and not report.left_out
     images = np.random.default_rng(1).normal(0, 50, (1, 65, 65, 3)).astype("float32")
@@ -75,7 +75,7 @@ def test_names(ours, theirs):
 
 def test_what_does_not_fit_is_told(monkeypatch, tmp_path):
     image = keras.Input((33, 33, 3))
-    model = keras.Model(image, resnet(image, 50, 1 / 32).conv5)
+    model = keras.Model(image, resnet(image, 50, 1 / 32)[1])
     before = model.get_weights()
     wide = keras.layers.Conv2D(64, 7, name="conv1_conv")(image)
     with pytest.raises(UserError, match=r"Received: \(7, 7, 3, 64\) for 'conv1' of \(7, 7, 3, 2\)"):

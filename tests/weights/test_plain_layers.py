@@ -6,8 +6,7 @@ import pytest
 from keras import layers
 
 from tests.weights.folding import graph, images, normalisations, randomise, relative_error
-from tfdeconv.models import build, list_models, load_for_inference
-from tfdeconv.models.registry import takes
+from tfdeconv.models import build, list_models, load_for_inference, takes
 from tfdeconv.weights import fold_batch_norm
 
 

@@ -174,7 +174,7 @@ def _vgg16(width: float, options: dict[str, Any]) -> keras.Model:
 
     image = keras.Input((None, None, 3), name="image")
     features = vgg16(Preprocess(name="preprocess")(image), width, **options)
-    return keras.Model(image, features.fc7, name="vgg16")
+    return keras.Model(image, features["fc7"], name="vgg16")
 
 
 def _geometry(path: str, found: Mapping[str, tuple[Blob, ...]]) -> tuple[float, int]:

@@ -1,4 +1,4 @@
-"""The networks as KerasHub classes: backbones, image segmenters and what prepares their images.
+"""The networks as KerasHub classes: backbones, image segmenters and preprocessing.
 
 Importing this package registers the classes, and only then do `keras_hub.models.Backbone` and
 `keras_hub.models.ImageSegmenter` find them in a preset. It needs the package keras-hub.
@@ -12,24 +12,20 @@ except ImportError as error:
         '`pip install "tfdeconv[hub]"`.'
     ) from error
 
-from tfdeconv.hub.deconvnet import (
-    DeconvNetBackbone,
-    DeconvNetImageConverter,
-    DeconvNetImageSegmenter,
-    DeconvNetImageSegmenterPreprocessor,
-)
-from tfdeconv.hub.fcn import (
-    FCNBackbone,
-    FCNImageConverter,
-    FCNImageSegmenter,
-    FCNImageSegmenterPreprocessor,
-)
+from tfdeconv.hub.backbones import DeconvNetBackbone, FCNBackbone, SegNetBackbone
 from tfdeconv.hub.from_network import from_network
-from tfdeconv.hub.segnet import (
-    SegNetBackbone,
+from tfdeconv.hub.preprocessing import (
+    DeconvNetImageConverter,
+    DeconvNetImageSegmenterPreprocessor,
+    FCNImageConverter,
+    FCNImageSegmenterPreprocessor,
     SegNetImageConverter,
-    SegNetImageSegmenter,
     SegNetImageSegmenterPreprocessor,
+)
+from tfdeconv.hub.segmenters import (
+    DeconvNetImageSegmenter,
+    FCNImageSegmenter,
+    SegNetImageSegmenter,
 )
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Raw photographs and label maps to what a network is shown: one geometry for both."""
+"""Raw photographs and label maps to the input of a network: one geometry for both."""
 
 from typing import Any
 
@@ -6,15 +6,16 @@ import keras
 import keras_hub
 import numpy as np
 
+from tfdeconv.hub.backbones import DeconvNetBackbone, FCNBackbone, SegNetBackbone
 from tfdeconv.labels import IGNORE_LABEL
 
 
 class LabelledImageConverter(keras_hub.layers.ImageConverter):
-    """Resizes images, and keeps all of them: the base of the image converters.
+    """Resizes images without cropping them: the base of the image converters.
 
-    Scaling and the mean are left to the network, whose first layer does them. Where the image has
-    other proportions than `image_size`, it is padded with black, as the windows that DeconvNet is
-    trained on; KerasHub's own default cuts off what does not fit.
+    The first layer of the network subtracts the mean. An image of other proportions than
+    `image_size` is padded with black, as the windows that DeconvNet is trained on; KerasHub's own
+    default crops it.
 
     Args:
         image_size: `(height, width)` of the result, or None to leave images as they are.
@@ -49,8 +50,8 @@ class LabelledImageConverter(keras_hub.layers.ImageConverter):
 class LabelMapPreprocessor(keras_hub.models.ImageSegmenterPreprocessor):
     """Converts images, and label maps by the same geometry: the base of the preprocessors.
 
-    Labels take the value of the nearest pixel, and 255 where the image is padded, which no loss and
-    no metric of this package counts.
+    Labels take the value of the nearest pixel, and 255 where the image is padded. Losses and
+    metrics of this package ignore 255.
 
     Args:
         image_converter: A `LabelledImageConverter`, or None to pass everything on as it is.
@@ -75,7 +76,7 @@ class LabelMapPreprocessor(keras_hub.models.ImageSegmenterPreprocessor):
         super().__init__(image_converter=image_converter, resize_output_mask=False, **kwargs)
 
     def call(self, x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-        """Returns what the network is shown."""
+        """Returns the input of the network."""
         if y is not None:
             x, y = (np.asarray(value) if isinstance(value, list) else value for value in (x, y))
             y = self._resize_labels(_as_maps(y, len(x.shape)))
@@ -97,6 +98,73 @@ class LabelMapPreprocessor(keras_hub.models.ImageSegmenterPreprocessor):
         return resize(_as_float(labels[..., None]))[..., 0]
 
 
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class DeconvNetImageConverter(LabelledImageConverter):
+    """Resizes and pads images for DeconvNet, whose sides are multiples of 32.
+
+    Arguments are those of `tfdeconv.hub.preprocessing.LabelledImageConverter`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from tfdeconv.hub import DeconvNetImageConverter
+    >>> tuple(DeconvNetImageConverter(image_size=(32, 32))(np.ones((40, 60, 3))).shape)
+    (32, 32, 3)
+    """
+
+    backbone_cls = DeconvNetBackbone
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class SegNetImageConverter(LabelledImageConverter):
+    """Resizes and pads images for SegNet; see `LabelledImageConverter`."""
+
+    backbone_cls = SegNetBackbone
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class FCNImageConverter(LabelledImageConverter):
+    """Resizes and pads images for FCN; see `LabelledImageConverter`."""
+
+    backbone_cls = FCNBackbone
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class DeconvNetImageSegmenterPreprocessor(LabelMapPreprocessor):
+    """Resizes images and their label maps for DeconvNet.
+
+    Arguments are those of `tfdeconv.hub.preprocessing.LabelMapPreprocessor`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from tfdeconv.hub import DeconvNetImageConverter, DeconvNetImageSegmenterPreprocessor
+    >>> prepare = DeconvNetImageSegmenterPreprocessor(DeconvNetImageConverter((2, 2)))
+    >>> image, labels = prepare(np.ones((2, 4, 3)), np.array([[1, 1, 2, 2]] * 2))
+    >>> np.asarray(labels).tolist()
+    [[1.0, 2.0], [255.0, 255.0]]
+    """
+
+    backbone_cls = DeconvNetBackbone
+    image_converter_cls = DeconvNetImageConverter
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class SegNetImageSegmenterPreprocessor(LabelMapPreprocessor):
+    """Resizes images and their label maps for SegNet; see `LabelMapPreprocessor`."""
+
+    backbone_cls = SegNetBackbone
+    image_converter_cls = SegNetImageConverter
+
+
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class FCNImageSegmenterPreprocessor(LabelMapPreprocessor):
+    """Resizes images and their label maps for FCN; see `LabelMapPreprocessor`."""
+
+    backbone_cls = FCNBackbone
+    image_converter_cls = FCNImageConverter
+
+
 def _as_float(images: Any) -> Any:
     # Keras 3.15 rounds resized bytes in eager mode and not in tf.data, and cannot pad them at all.
     # This layer casts in either, whatever the backend.
@@ -109,6 +177,6 @@ def _as_maps(labels: Any, rank: int) -> Any:
     if len(labels.shape) == rank and labels.shape[-1] == 1:
         return labels[..., 0]
     raise ValueError(
-        "`y` must be label maps (batch, height, width) of class indices, 255 = void. "
+        "`y` must be label maps (batch, height, width) of class indices, 255 = ignored. "
         f"Received: y.shape={tuple(labels.shape)}. One-hot labels: take their argmax."
     )

@@ -1,8 +1,6 @@
-"""Stages that networks are drawn with: functions from tensors to tensors.
+"""Units that networks are drawn with: functions from tensors to tensors.
 
-Every convolution has a bias and is followed by ReLU, and by batch normalisation before it where the
-network has it, as in the release of DeconvNet. Names are given by the caller, since weights are
-loaded by name.
+Names of layers are the caller's, because weights are loaded by name.
 """
 
 from typing import TypeAlias
@@ -18,11 +16,7 @@ BATCH_NORM_EPSILON = 1.001e-5
 BATCH_NORM_MOMENTUM = 0.9
 
 Initializer: TypeAlias = str | keras.initializers.Initializer
-
-
-def fresh(initializer: Initializer) -> Initializer:
-    """Returns a copy of an initialiser for one layer: an instance draws the same numbers again."""
-    return initializer if isinstance(initializer, str) else initializer.clone()
+Size: TypeAlias = int | tuple[int, int]
 
 
 def scaled(count: int, width: float) -> int:
@@ -30,132 +24,83 @@ def scaled(count: int, width: float) -> int:
     return max(1, round(width * count))
 
 
-def normalised(
-    convolution: layers.Layer, x: keras.KerasTensor, bn_name: str | None, relu_name: str | None
-) -> keras.KerasTensor:
-    """Applies a (transposed) convolution, batch normalisation and ReLU.
-
-    Args:
-        convolution: The layer to apply first.
-        x: `(batch, height, width, channels)` tensor.
-        bn_name: Name of the batch normalisation, None for none.
-        relu_name: Name of the ReLU, None for none.
-
-    Returns:
-        `(batch, height', width', filters)` tensor.
-    """
-    x = convolution(x)
-    if bn_name is not None:
-        x = BatchNormalization(
-            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=bn_name
-        )(x)
-    return x if relu_name is None else layers.ReLU(name=relu_name)(x)
-
-
-def conv_stage(
-    x: keras.KerasTensor, stage: int, filters: list[int], kernel_initializer: Initializer
-) -> keras.KerasTensor:
-    """Applies the 3x3 convolutions `conv<stage>_1`, `conv<stage>_2`, ... of a VGG-16 stage.
-
-    Args:
-        x: `(batch, height, width, channels)` tensor.
-        stage: 1 to 5.
-        filters: Output channels, one entry a convolution.
-        kernel_initializer: Keras initialiser of the kernels.
-
-    Returns:
-        `(batch, height, width, filters[-1])` tensor.
-    """
-    for index, count in enumerate(filters, start=1):
-        suffix = f"{stage}_{index}"
-        convolution = layers.Conv2D(
-            count,
-            3,
-            padding="same",
-            kernel_initializer=fresh(kernel_initializer),
-            data_format="channels_last",
-            name=f"conv{suffix}",
-        )
-        x = normalised(convolution, x, f"bn{suffix}", f"relu{suffix}")
-    return x
-
-
-def deconv_stage(
-    x: keras.KerasTensor, stage: int, filters: list[int], kernel_initializer: Initializer
-) -> keras.KerasTensor:
-    """Applies the 3x3 deconvolutions `deconv<stage>_1`, ... that densify an unpooled map.
-
-    Args:
-        x: `(batch, height, width, channels)` tensor.
-        stage: 1 to 5.
-        filters: Output channels, one entry a deconvolution.
-        kernel_initializer: Keras initialiser of the kernels.
-
-    Returns:
-        `(batch, height, width, filters[-1])` tensor.
-    """
-    for index, count in enumerate(filters, start=1):
-        suffix = f"{stage}_{index}"
-        deconvolution = layers.Conv2DTranspose(
-            count,
-            3,
-            padding="same",
-            kernel_initializer=fresh(kernel_initializer),
-            data_format="channels_last",
-            name=f"deconv{suffix}",
-        )
-        x = normalised(deconvolution, x, f"debn{suffix}", f"derelu{suffix}")
-    return x
-
-
 def conv_unit(
     x: keras.KerasTensor,
     filters: int,
-    size: int,
+    size: Size,
     name: str,
     kernel_initializer: Initializer,
     bn_name: str | None = None,
     relu_name: str | None = None,
     strides: int = 1,
     dilation: int = 1,
-    use_bias: bool = False,
+    use_bias: bool = True,
+    padding: str = "same",
 ) -> keras.KerasTensor:
     """Applies a convolution, with batch normalisation and ReLU where they have a name.
 
-    The first window is centred on the first pixel, as Caffe and PyTorch place it with padding
-    `dilation * (size // 2)`; TensorFlow's "same" moves windows of stride 2 by a pixel where the
-    side is even.
+    With strides the first window is centred on the first pixel, as Caffe and PyTorch place it with
+    padding `size // 2`; TensorFlow's "same" moves windows of stride 2 by a pixel where the side is
+    even.
 
     Args:
         x: `(batch, height, width, channels)` tensor.
         filters: Output channels.
-        size: Side of the kernel, odd.
+        size: Side of the kernel, or height and width; odd with "same".
         name: Name of the convolution.
-        kernel_initializer: Keras initialiser of the kernel.
+        kernel_initializer: Keras initializer of the kernel.
         bn_name: Name of the batch normalisation, None for none.
         relu_name: Name of the ReLU, None for none.
         strides: Step of the windows.
         dilation: Distance of the taps of the kernel; 1 where there are strides.
         use_bias: Whether the convolution has a bias.
+        padding: "same" or "valid".
 
     Returns:
         `(batch, ceil(height / strides), ceil(width / strides), filters)` tensor.
     """
-    padded = strides > 1 and size > 1
-    if padded:
+    if strides > 1 and isinstance(size, int) and size > 1:
         x = layers.ZeroPadding2D(size // 2, data_format="channels_last", name=f"{name}_pad")(x)
-    convolution = layers.Conv2D(
+        padding = "valid"
+    x = layers.Conv2D(
         filters,
         size,
         strides=strides,
-        padding="valid" if padded else "same",
+        padding=padding,
         dilation_rate=dilation,
         use_bias=use_bias,
-        kernel_initializer=fresh(kernel_initializer),
+        kernel_initializer=_fresh(kernel_initializer),
         data_format="channels_last",
         name=name,
-    )
-    return normalised(convolution, x, bn_name, relu_name)
+    )(x)
+    return _normalised(x, bn_name, relu_name)
+
+
+def deconv_unit(
+    x: keras.KerasTensor,
+    filters: int,
+    size: Size,
+    name: str,
+    kernel_initializer: Initializer,
+    bn_name: str | None = None,
+    relu_name: str | None = None,
+    strides: int = 1,
+    padding: str = "same",
+) -> keras.KerasTensor:
+    """Applies a transposed convolution, with batch normalisation and ReLU where they have a name.
+
+    Arguments are those of `conv_unit`.
+    """
+    x = layers.Conv2DTranspose(
+        filters,
+        size,
+        strides=strides,
+        padding=padding,
+        kernel_initializer=_fresh(kernel_initializer),
+        data_format="channels_last",
+        name=name,
+    )(x)
+    return _normalised(x, bn_name, relu_name)
 
 
 def caffe_pool(x: keras.KerasTensor, name: str, strides: int = 2) -> keras.KerasTensor:
@@ -176,3 +121,18 @@ def caffe_pool(x: keras.KerasTensor, name: str, strides: int = 2) -> keras.Keras
         return layers.MaxPooling2D(3, 1, padding="same", data_format="channels_last", name=name)(x)
     x = layers.ZeroPadding2D(((1, 2), (1, 2)), data_format="channels_last", name=f"{name}_pad")(x)
     return layers.MaxPooling2D(3, strides, data_format="channels_last", name=name)(x)
+
+
+def _fresh(initializer: Initializer) -> Initializer:
+    # An instance that is used twice draws the same numbers again.
+    return initializer if isinstance(initializer, str) else initializer.clone()
+
+
+def _normalised(
+    x: keras.KerasTensor, bn_name: str | None, relu_name: str | None
+) -> keras.KerasTensor:
+    if bn_name is not None:
+        x = BatchNormalization(
+            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=bn_name
+        )(x)
+    return x if relu_name is None else layers.ReLU(name=relu_name)(x)

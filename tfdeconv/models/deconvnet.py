@@ -1,76 +1,66 @@
-"""DeconvNet: VGG-16 with its switches, mirrored by unpooling and deconvolution.
+"""DeconvNet: VGG-16 with pooling switches, mirrored by unpooling and deconvolution.
 
 Reference:
     Hyeonwoo Noh, Seunghoon Hong, Bohyung Han. Learning Deconvolution Network for Semantic
     Segmentation. ICCV 2015. Section 3 and Table 2.
 """
 
-import os
-
 import keras
-from keras import layers
 
-from tfdeconv.layers import Bilinear, MaxPoolWithArgmax, Preprocess, RequireSize, Unpool
-from tfdeconv.models import arguments
-from tfdeconv.models.blocks import (
-    Initializer,
-    conv_stage,
-    deconv_stage,
-    fresh,
-    normalised,
-    scaled,
+from tfdeconv.layers import Bilinear, MaxPoolWithArgmax, Scores, Unpool
+from tfdeconv.models.base import (
+    ClassNames,
+    InputShape,
+    SegmentationModel,
+    Weights,
+    check_channels,
+    check_classes,
+    image_input,
 )
+from tfdeconv.models.blocks import Initializer, conv_unit, deconv_unit, scaled
+from tfdeconv.models.vgg16 import FC_FILTERS, vgg16_stage
 
-# Output channels of every (de)convolution, stage 1 to 5: Table 2 of the paper.
-ENCODER_FILTERS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+# Output channels of every deconvolution, stage 1 to 5: Table 2 of the paper.
 DECODER_FILTERS = ((64, 64), (128, 64), (256, 256, 128), (512, 512, 256), (512, 512, 512))
-FC_FILTERS = 4096
 STRIDE = 32
 
 
-def DeconvNet(
-    num_classes: int = 21,
-    input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
-    width: float = 1.0,
-    weights: str | os.PathLike[str] | None = None,
-    class_names: tuple[str, ...] | None = None,
-    fc6_kernel: int | tuple[int, int] | None = None,
-    kernel_initializer: Initializer = "he_normal",
-    deconv_initializer: Initializer | None = None,
-    name: str = "deconvnet",
-) -> keras.Model:
-    """Builds the deconvolution network of Noh, Hong and Han.
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class DeconvNet(SegmentationModel):
+    """The deconvolution network of Noh, Hong and Han.
 
     Thirteen convolutions and five poolings reduce the image to a map of input/32, which `fc6` turns
-    into a single vector (a larger input gives a map of vectors); `fc6-deconv` opens it again, and
-    five unpoolings put every value back where the maximum of its window stood, each followed by
-    deconvolutions that densify the map. Layer for layer the network of the release, with its layer
-    names: 251,805,653 weights for 21 classes, of which none is shared between the halves.
+    into a single vector (a larger input gives a map of vectors). `fc6-deconv` opens it again. Five
+    unpoolings put every value back where the maximum of its window was, each followed by
+    deconvolutions that densify the map. Layers and their names are those of the release:
+    251,805,653 weights for 21 classes.
 
     Args:
-        num_classes: Number of classes, at least 2, the background included.
+        num_classes: Number of classes, 2 to 255, the background included.
         input_shape: `(height, width, 3)`, multiples of 32. The paper's is (224, 224, 3). With
             `(None, None, 3)` the network takes every multiple of 32 from the size of `fc6` on.
-        width: Factor on the number of channels, the paper's being 1. Small data trains well at 1/8.
-        weights: None for random ones, or a `.weights.h5` or `.keras` file of the same network.
-        class_names: Names of the classes in the order of the labels; they are saved with the model.
-        fc6_kernel: Side (or height and width) of the kernel of `fc6`. By default the whole last
-            map, input/32, or the paper's 7 where the input is open.
-        kernel_initializer: Keras initialiser of the kernels.
-        deconv_initializer: Keras initialiser of the kernels from `fc6-deconv` to the scores. By
-            default the 3x3 deconvolutions begin as `tfdeconv.layers.Bilinear()`, from which
-            training gets going several times sooner than from random ones, and the other two by
-            `kernel_initializer`. The paper draws all from a gaussian; the release's deviation is
-            0.01.
+        width: Factor on the number of channels. The paper's network has 1; small data trains well
+            at 1/8.
+        weights: None for random weights, or a `.weights.h5` or `.keras` file of the same network.
+        class_names: None, or the names of the classes in the order of the labels. They are saved
+            with the model.
+        fc6_kernel: Side, or height and width, of the kernel of `fc6`. By default the last map,
+            input/32, or the paper's 7 where the input is open.
+        kernel_initializer: Keras initializer of the kernels.
+        deconv_initializer: Keras initializer of the kernels from `fc6-deconv` to the scores. By
+            default the 3x3 deconvolutions start as `tfdeconv.layers.Bilinear()`, which trains
+            several times faster than random kernels, and the other two by `kernel_initializer`.
+            The paper draws all from a Gaussian; the release's deviation is 0.01.
         name: Name of the model.
 
-    Returns:
-        A functional `keras.Model` that maps RGB images in [0, 255], uint8 or float,
-        `(batch, height, width, 3)`, to float32 scores before softmax,
-        `(batch, height, width, num_classes)`.
+    Input shape:
+        `(batch, height, width, 3)`, RGB in [0, 255], uint8 or float.
+
+    Output shape:
+        `(batch, height, width, num_classes)`, float32 scores before softmax.
 
     Raises:
-        ValueError: when an argument is out of its range; the message names the nearest right one.
+        ValueError: when an argument is out of range; the message gives the nearest valid size.
         UserError: when the file in `weights` does not fit the network.
 
     Example:
@@ -82,70 +72,87 @@ def DeconvNet(
     Reference:
         Table 2 of the paper; layer names of `DeconvNet_inference_deploy.prototxt`.
     """
-    arguments.check_classes(num_classes, class_names)
-    kernel = arguments.fc6_kernel(input_shape, fc6_kernel, STRIDE)
 
-    densify_initializer = deconv_initializer or Bilinear()
-    deconv_initializer = deconv_initializer or kernel_initializer
+    def __init__(
+        self,
+        num_classes: int = 21,
+        input_shape: InputShape = (224, 224, 3),
+        width: float = 1.0,
+        weights: Weights = None,
+        class_names: ClassNames = None,
+        fc6_kernel: int | tuple[int, int] | None = None,
+        kernel_initializer: Initializer = "he_normal",
+        deconv_initializer: Initializer | None = None,
+        name: str = "deconvnet",
+    ) -> None:
+        arguments = dict(locals())
+        check_classes(num_classes, class_names)
+        arguments["fc6_kernel"] = kernel = _fc6_size(input_shape, fc6_kernel)
+        densify_initializer = deconv_initializer or Bilinear()
+        deconv_initializer = deconv_initializer or kernel_initializer
 
-    # === Input ===
-    inputs = keras.Input(input_shape, name="image")
-    x = inputs
-    if None in input_shape:
-        x = RequireSize(STRIDE, (STRIDE * kernel[0], STRIDE * kernel[1]), name="require_size")(x)
-    x = Preprocess(name="preprocess")(x)
+        inputs, x = image_input(input_shape, STRIDE, (STRIDE * kernel[0], STRIDE * kernel[1]))
 
-    # === Convolution network ===
-    switches = []
-    for stage, counts in enumerate(ENCODER_FILTERS, start=1):
-        filters = [scaled(count, width) for count in counts]
-        before = conv_stage(x, stage, filters, kernel_initializer)
-        x, argmax = MaxPoolWithArgmax(2, name=f"pool{stage}")(before)
-        switches.append((stage, argmax, before))
+        # === Convolution network ===
+        switches = []
+        for stage in range(1, 6):
+            before = vgg16_stage(x, stage, width, kernel_initializer, batch_norm=True)
+            x, argmax = MaxPoolWithArgmax(2, name=f"pool{stage}")(before)
+            switches.append((stage, argmax, before))
 
-    # === The bottleneck, a single vector for an input of the nominal size ===
-    fc, opened = scaled(FC_FILTERS, width), scaled(DECODER_FILTERS[-1][0], width)
-    x = _bottleneck(x, kernel, fc, opened, kernel_initializer, deconv_initializer)
-
-    # === Deconvolution network ===
-    for stage, argmax, before in reversed(switches):
-        x = Unpool(2, name=f"unpool{stage}")(x, argmax, before)
-        filters = [scaled(count, width) for count in DECODER_FILTERS[stage - 1]]
-        x = deconv_stage(x, stage, filters, densify_initializer)
-    x = layers.Conv2D(
-        num_classes,
-        1,
-        kernel_initializer=fresh(deconv_initializer),
-        data_format="channels_last",
-        name="seg-score-voc",
-    )(x)
-    return arguments.finish(inputs, x, class_names, weights, name)
-
-
-def _bottleneck(
-    x: keras.KerasTensor,
-    kernel: tuple[int, int],
-    fc: int,
-    opened: int,
-    kernel_initializer: Initializer,
-    deconv_initializer: Initializer,
-) -> keras.KerasTensor:
-    def dense(count: int, size: int | tuple[int, int], name: str) -> layers.Layer:
-        return layers.Conv2D(
-            count,
-            size,
-            kernel_initializer=fresh(kernel_initializer),
-            data_format="channels_last",
-            name=name,
+        # === The bottleneck, a single vector for an input of the nominal size ===
+        fc, opened = scaled(FC_FILTERS, width), scaled(DECODER_FILTERS[-1][0], width)
+        for number, size in ((6, kernel), (7, (1, 1))):
+            norm, relu = f"bnfc{number}", f"relu{number}"
+            x = conv_unit(
+                x, fc, size, f"fc{number}", kernel_initializer, norm, relu, padding="valid"
+            )
+        encoder = [x, *(tensor for _, *pair in switches for tensor in pair)]
+        x = deconv_unit(
+            x,
+            opened,
+            kernel,
+            "fc6-deconv",
+            deconv_initializer,
+            "fc6-deconv-bn",
+            "fc6-deconv-relu",
+            padding="valid",
         )
 
-    x = normalised(dense(fc, kernel, "fc6"), x, "bnfc6", "relu6")
-    x = normalised(dense(fc, 1, "fc7"), x, "bnfc7", "relu7")
-    deconvolution = layers.Conv2DTranspose(
-        opened,
-        kernel,
-        kernel_initializer=fresh(deconv_initializer),
-        data_format="channels_last",
-        name="fc6-deconv",
-    )
-    return normalised(deconvolution, x, "fc6-deconv-bn", "fc6-deconv-relu")
+        # === Deconvolution network ===
+        for stage, argmax, before in reversed(switches):
+            x = Unpool(2, name=f"unpool{stage}")(x, argmax, before)
+            for index, count in enumerate(DECODER_FILTERS[stage - 1], start=1):
+                suffix, filters = f"{stage}_{index}", scaled(count, width)
+                x = deconv_unit(
+                    x,
+                    filters,
+                    3,
+                    f"deconv{suffix}",
+                    densify_initializer,
+                    f"debn{suffix}",
+                    f"derelu{suffix}",
+                )
+        decoder = [x]
+
+        x = conv_unit(x, num_classes, 1, "seg-score-voc", deconv_initializer)
+        x = Scores(class_names, name="scores")(x)
+        super().__init__(inputs, x, encoder, decoder, arguments)
+
+
+def _fc6_size(input_shape: InputShape, kernel: int | tuple[int, int] | None) -> tuple[int, int]:
+    """Returns height and width of the `fc6` kernel, and checks that the input fits it."""
+    check_channels(input_shape)
+    if kernel is None:
+        height, width = (7 if side is None else side // STRIDE for side in input_shape[:2])
+    else:
+        height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    for side, size in zip(input_shape[:2], (height, width), strict=True):
+        if side is not None and (side % STRIDE or side < STRIDE * size or size < 1):
+            lowest = STRIDE * max(size, 1)
+            nearest = max(round(side / STRIDE) * STRIDE, lowest)
+            raise ValueError(
+                f"`input_shape` must have sides that are multiples of {STRIDE}, from {lowest} on. "
+                f"Received: input_shape={input_shape}. The nearest is {nearest} in place of {side}"
+            )
+    return height, width

@@ -1,126 +1,86 @@
-"""FCN: VGG-16 over the whole image, its scores enlarged to the image's own size.
+"""FCN: VGG-16 over the full image, its scores upsampled to the image's size.
 
 Reference:
     Jonathan Long, Evan Shelhamer, Trevor Darrell. Fully Convolutional Networks for Semantic
     Segmentation. CVPR 2015. Section 4; `voc-fcn32s`, `voc-fcn16s` and `voc-fcn8s` of its release.
 """
 
-import os
-
 import keras
 from keras import layers
 
-from tfdeconv.layers import Bilinear, Crop
-from tfdeconv.models import arguments
+from tfdeconv.layers import Bilinear, Crop, Scores
+from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer
 from tfdeconv.models.vgg16 import vgg16
 
 # deploy.prototxt: pad of conv1_1. What it adds is cut off again at the end.
 PADDING = 100
 
-Weights = str | os.PathLike[str] | None
-InputShape = tuple[int | None, int | None, int]
+
+class _FCN(SegmentationModel):
+    """The three networks, which differ in how many poolings refine the scores."""
+
+    # Upsampling factor, name and crop offset of the last layer, and name, crop offset and upsampled
+    # map of every skip connection before it.
+    stride, _last, _offset = 32, "upscore", 19
+    _skips: tuple[tuple[str, int, str], ...] = ()
+
+    def __init__(
+        self,
+        num_classes: int = 21,
+        input_shape: InputShape = (None, None, 3),
+        width: float = 1.0,
+        weights: Weights = None,
+        class_names: ClassNames = None,
+        kernel_initializer: Initializer = "he_normal",
+        dropout: float = 0.5,
+        batch_norm: bool = False,
+        name: str | None = None,
+    ) -> None:
+        arguments = dict(locals())
+        arguments["name"] = name or type(self).__name__.lower()
+        inputs, x = begin(num_classes, class_names, input_shape)
+        features = vgg16(x, width, PADDING, dropout, kernel_initializer, batch_norm)
+        encoder = [features["fc7"], *(features[skip] for skip, _, _ in self._skips), inputs]
+        x = _score(features["fc7"], num_classes, "score_fr")
+        for skip, offset, upsampled in self._skips:
+            # The weights of 2014 have a bias of upscore2, those of the current release do not. A
+            # bias that starts at zero takes both.
+            x = _upsample(x, factor=2, name=upsampled, use_bias=upsampled == "upscore2")
+            finer = _score(features[skip], num_classes, f"score_{skip}")
+            finer = Crop(offset, name=f"score_{skip}c")(finer, x)
+            x = layers.Add(name=f"fuse_{skip}")([x, finer])
+        x = _upsample(x, self.stride, self._last, trainable=False)
+        x = Crop(self._offset, name="score")(x, inputs)
+        x = Scores(class_names, name="scores")(x)
+        # The head scores what the encoder gives: there is no decoder.
+        super().__init__(inputs, x, encoder, encoder, arguments)
 
 
-def FCN32s(
-    num_classes: int = 21,
-    input_shape: InputShape = (None, None, 3),
-    width: float = 1.0,
-    weights: Weights = None,
-    class_names: tuple[str, ...] | None = None,
-    kernel_initializer: Initializer = "he_normal",
-    dropout: float = 0.5,
-    batch_norm: bool = False,
-    name: str = "fcn32s",
-) -> keras.Model:
-    """Builds FCN-32s: the scores of `fc7`, one for 32x32 pixels, enlarged bilinearly.
-
-    Arguments, result and errors are those of `FCN8s`.
-
-    Example:
-
-    >>> FCN32s(num_classes=3, input_shape=(50, 70, 3), width=1 / 32).output_shape
-    (None, 50, 70, 3)
-    """
-    inputs, x, _ = _scored_features(
-        num_classes, input_shape, width, class_names, kernel_initializer, dropout, batch_norm
-    )
-    x = _enlarge_to_image(x, inputs, factor=32, offset=19, name="upscore")
-    return arguments.finish(inputs, x, class_names, weights, name)
-
-
-def FCN16s(
-    num_classes: int = 21,
-    input_shape: InputShape = (None, None, 3),
-    width: float = 1.0,
-    weights: Weights = None,
-    class_names: tuple[str, ...] | None = None,
-    kernel_initializer: Initializer = "he_normal",
-    dropout: float = 0.5,
-    batch_norm: bool = False,
-    name: str = "fcn16s",
-) -> keras.Model:
-    """Builds FCN-16s: FCN-32s whose scores are refined by those of `pool4`.
-
-    Arguments, result and errors are those of `FCN8s`.
-
-    Example:
-
-    >>> FCN16s(num_classes=3, input_shape=(50, 70, 3), width=1 / 32).output_shape
-    (None, 50, 70, 3)
-    """
-    inputs, x, skips = _scored_features(
-        num_classes, input_shape, width, class_names, kernel_initializer, dropout, batch_norm
-    )
-    x = _fuse(x, skips["pool4"], offset=5, enlarged="upscore2", skip="pool4")
-    x = _enlarge_to_image(x, inputs, factor=16, offset=27, name="upscore16")
-    return arguments.finish(inputs, x, class_names, weights, name)
-
-
-def FCN8s(
-    num_classes: int = 21,
-    input_shape: InputShape = (None, None, 3),
-    width: float = 1.0,
-    weights: Weights = None,
-    class_names: tuple[str, ...] | None = None,
-    kernel_initializer: Initializer = "he_normal",
-    dropout: float = 0.5,
-    batch_norm: bool = False,
-    name: str = "fcn8s",
-) -> keras.Model:
-    """Builds FCN-8s, the network that DeconvNet is compared and combined with.
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class FCN8s(_FCN):
+    """FCN-8s, the network that DeconvNet is compared and combined with.
 
     VGG-16 without its classifier runs over the image, padded by 100 pixels on each side. The scores
-    of `fc7` are doubled and added to those of `pool4`, doubled and added to those of `pool3`, and
-    enlarged eightfold; what belongs to the padding is cut off. Layers bear the names of the
-    release. The padding is the published network's and costs the same for every image: one of
-    128x128 pixels takes as long as one of 326x326 without it.
+    of `fc7` are upsampled by 2 and added to those of `pool4`, upsampled by 2 and added to those of
+    `pool3`, and upsampled by 8; the padding is cut off. Layers have the names of the release. The
+    padding is part of the published network and has a fixed cost: an image of 128x128 pixels takes
+    as long as one of 326x326 would without it.
 
-    Deconvolutions start as bilinear interpolation. As in the paper (section 4.3) the last one stays
-    so and the others learn. The scores start at zero, as they do there.
+    Deconvolutions start as bilinear interpolation. As in the paper (section 4.3) the last one is
+    fixed and the others are trained. Scores start at zero, as in the paper.
 
     Args:
-        num_classes: Number of classes, at least 2, the background included.
-        input_shape: `(height, width, 3)`; with the default, `(None, None, 3)`, the network takes
+        input_shape: `(height, width, 3)`. With the default, `(None, None, 3)`, the network takes
             images of every size from 1x1 on.
-        width: Factor on the number of channels, the paper's being 1. The scores keep theirs.
-        weights: None for random ones, or a `.weights.h5` or `.keras` file of the same network.
-        class_names: Names of the classes in the order of the labels; they are saved with the model.
-        kernel_initializer: Keras initialiser of the kernels of VGG-16.
-        dropout: Share of the outputs of `fc6` and `fc7` that training drops.
-        batch_norm: Whether to normalise between every convolution of VGG-16 and its ReLU, by layers
-            of DeconvNet's names. The paper does not; trained from scratch, the network learns
-            sooner with it.
-        name: Name of the model.
+        width: Factor on the number of channels, those of the scores excepted.
+        kernel_initializer: Keras initializer of the kernels of VGG-16.
+        dropout: Dropout rate of `fc6` and `fc7`.
+        batch_norm: Whether to normalise between every convolution of VGG-16 and its ReLU, with the
+            layer names of DeconvNet. The paper does not; from scratch, the network learns faster
+            with it.
 
-    Returns:
-        A functional `keras.Model` that maps RGB images in [0, 255], uint8 or float,
-        `(batch, height, width, 3)`, to float32 scores before softmax,
-        `(batch, height, width, num_classes)`.
-
-    Raises:
-        ValueError: when an argument is out of its range.
-        UserError: when the file in `weights` does not fit the network.
+    All other arguments, shapes and errors: see `SegmentationModel`.
 
     Example:
 
@@ -129,58 +89,52 @@ def FCN8s(
     >>> model(np.zeros((1, 37, 50, 3), np.uint8)).shape
     TensorShape([1, 37, 50, 3])
     """
-    inputs, x, skips = _scored_features(
-        num_classes, input_shape, width, class_names, kernel_initializer, dropout, batch_norm
-    )
-    x = _fuse(x, skips["pool4"], offset=5, enlarged="upscore2", skip="pool4")
-    x = _fuse(x, skips["pool3"], offset=9, enlarged="upscore_pool4", skip="pool3")
-    x = _enlarge_to_image(x, inputs, factor=8, offset=31, name="upscore8")
-    return arguments.finish(inputs, x, class_names, weights, name)
+
+    stride, _last, _offset = 8, "upscore8", 31
+    _skips = (("pool4", 5, "upscore2"), ("pool3", 9, "upscore_pool4"))
 
 
-def _scored_features(
-    num_classes: int,
-    input_shape: InputShape,
-    width: float,
-    class_names: tuple[str, ...] | None,
-    kernel_initializer: Initializer,
-    dropout: float,
-    batch_norm: bool,
-) -> tuple[keras.KerasTensor, keras.KerasTensor, dict[str, keras.KerasTensor]]:
-    inputs, x = arguments.begin(num_classes, class_names, input_shape)
-    features = vgg16(x, width, PADDING, dropout, kernel_initializer, batch_norm)
-    scores = layers.Conv2D(
-        num_classes, 1, kernel_initializer="zeros", data_format="channels_last", name="score_fr"
-    )
-    return inputs, scores(features.fc7), {"pool4": features.pool4, "pool3": features.pool3}
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class FCN16s(_FCN):
+    """FCN-16s: FCN-32s whose scores are refined by those of `pool4`.
+
+    Arguments, shapes and errors: see `FCN8s`.
+
+    Example:
+
+    >>> FCN16s(num_classes=3, input_shape=(50, 70, 3), width=1 / 32).output_shape
+    (None, 50, 70, 3)
+    """
+
+    stride, _last, _offset = 16, "upscore16", 27
+    _skips = (("pool4", 5, "upscore2"),)
 
 
-def _fuse(
-    x: keras.KerasTensor, features: keras.KerasTensor, offset: int, enlarged: str, skip: str
-) -> keras.KerasTensor:
-    # The weights of 2014 come with a bias of upscore2, those of the current release without one:
-    # with a bias that starts at zero both can be loaded.
-    x = _enlarge(x, factor=2, name=enlarged, use_bias=enlarged == "upscore2")
-    scores = layers.Conv2D(
-        x.shape[-1],
-        1,
-        kernel_initializer="zeros",
-        data_format="channels_last",
-        name=f"score_{skip}",
-    )
-    finer = Crop(offset, name=f"score_{skip}c")(scores(features), x)
-    return layers.Add(name=f"fuse_{skip}")([x, finer])
+@keras.saving.register_keras_serializable(package="tfdeconv")
+class FCN32s(_FCN):
+    """FCN-32s: the scores of `fc7`, one for 32x32 pixels, upsampled bilinearly.
+
+    Arguments, shapes and errors: see `FCN8s`.
+
+    Example:
+
+    >>> FCN32s(num_classes=3, input_shape=(50, 70, 3), width=1 / 32).output_shape
+    (None, 50, 70, 3)
+    """
 
 
-def _enlarge_to_image(
-    x: keras.KerasTensor, image: keras.KerasTensor, factor: int, offset: int, name: str
-) -> keras.KerasTensor:
-    return Crop(offset, name="score")(_enlarge(x, factor, name, trainable=False), image)
+BY_STRIDE: dict[int, type[SegmentationModel]] = {8: FCN8s, 16: FCN16s, 32: FCN32s}
 
 
-def _enlarge(
-    x: keras.KerasTensor, factor: int, name: str, use_bias: bool = False, trainable: bool = True
-) -> keras.KerasTensor:
+def _score(x: Tensor, num_classes: int, name: str) -> Tensor:
+    return layers.Conv2D(
+        num_classes, 1, kernel_initializer="zeros", data_format="channels_last", name=name
+    )(x)
+
+
+def _upsample(
+    x: Tensor, factor: int, name: str, use_bias: bool = False, trainable: bool = True
+) -> Tensor:
     return layers.Conv2DTranspose(
         x.shape[-1],
         2 * factor,

@@ -22,18 +22,6 @@ STRIDES = {2: 1, 3: 2, 4: 1, 5: 1}
 DILATIONS = {2: 1, 3: 1, 4: 2, 5: 4}
 
 
-class Features(NamedTuple):
-    """What the encoder knows of an image, one vector for 8x8 pixels each.
-
-    Attributes:
-        conv4: `(batch, rows, columns, 1024 * width)`, of the last unit of stage 4.
-        conv5: `(batch, rows, columns, 2048 * width)`, of the last unit of stage 5.
-    """
-
-    conv4: keras.KerasTensor
-    conv5: keras.KerasTensor
-
-
 class _Unit(NamedTuple):
     """Names of the layers of a bottleneck unit, and where its stride is."""
 
@@ -51,7 +39,7 @@ def resnet(
     depth: int = 101,
     width: float = 1.0,
     kernel_initializer: Initializer = "he_normal",
-) -> Features:
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Applies the ResNet of He et al. as DeepLab dilates it, with the names of its release.
 
     A 7x7 convolution of stride 2 comes first, and the first 1x1 convolution of stage 3 has the
@@ -64,10 +52,13 @@ def resnet(
         kernel_initializer: Keras initialiser of the kernels.
 
     Returns:
-        The `Features`.
+        The maps of the last units of stages 4 and 5, `(batch, rows, columns, 1024 * width)` and
+        `(batch, rows, columns, 2048 * width)`, one vector for 8x8 pixels each.
     """
     filters = scaled(64, width)
-    x = conv_unit(x, filters, 7, "conv1", kernel_initializer, "bn_conv1", "conv1_relu", strides=2)
+    x = conv_unit(
+        x, filters, 7, "conv1", kernel_initializer, "bn_conv1", "conv1_relu", 2, use_bias=False
+    )
     x = caffe_pool(x, "pool1")
     return _stages(x, depth, width, kernel_initializer, _names_of_he)
 
@@ -77,7 +68,7 @@ def pspnet_resnet(
     depth: int = 101,
     width: float = 1.0,
     kernel_initializer: Initializer = "he_normal",
-) -> Features:
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Applies the ResNet of PSPNet's release, with its names.
 
     Three 3x3 convolutions come first in place of the 7x7 one, and the 3x3 convolution of a unit has
@@ -92,19 +83,9 @@ def pspnet_resnet(
         ("conv1_3_3x3", 128, 1),
     ):
         filters, norm, relu = scaled(count, width), f"{name}_bn", f"{name}_relu"
-        x = conv_unit(x, filters, 3, name, kernel_initializer, norm, relu, strides)
+        x = conv_unit(x, filters, 3, name, kernel_initializer, norm, relu, strides, use_bias=False)
     x = caffe_pool(x, "pool1_3x3_s2")
     return _stages(x, depth, width, kernel_initializer, _names_of_pspnet)
-
-
-def check_depth(depth: int) -> None:
-    """Checks that there is a ResNet of this depth.
-
-    Raises:
-        ValueError: otherwise.
-    """
-    if depth not in UNITS:
-        raise ValueError(f"`depth` must be one of {sorted(UNITS)}. Received: depth={depth}")
 
 
 def _names_of_he(depth: int, stage: int, unit: int) -> _Unit:
@@ -133,7 +114,7 @@ def _stages(
     width: float,
     kernel_initializer: Initializer,
     names: Callable[[int, int, int], _Unit],
-) -> Features:
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     ends = {}
     for stage, units in enumerate(UNITS[depth], start=2):
         inside, outside = scaled(FILTERS[stage], width), scaled(4 * FILTERS[stage], width)
@@ -150,12 +131,13 @@ def _stages(
                     kernel_initializer,
                     _bn_name(of_unit.shortcut),
                     strides=strides,
+                    use_bias=False,
                 )
             x = _branch(x, of_unit, inside, outside, strides, DILATIONS[stage], kernel_initializer)
             x = layers.Add(name=of_unit.sum)([shortcut, x])
             x = layers.ReLU(name=f"{of_unit.sum}_relu")(x)
         ends[stage] = x
-    return Features(ends[4], ends[5])
+    return ends[4], ends[5]
 
 
 def _branch(
@@ -175,5 +157,7 @@ def _branch(
     ):
         relu = None if name == names.increase else f"{name}_relu"
         norm = _bn_name(name)
-        x = conv_unit(x, filters, size, name, kernel_initializer, norm, relu, step, spread)
+        x = conv_unit(
+            x, filters, size, name, kernel_initializer, norm, relu, step, spread, use_bias=False
+        )
     return x

@@ -4,7 +4,6 @@ A network takes squares of one size, `(batch, size, size, 3)`, or pictures of ev
 `(batch, None, None, 3)`.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,6 +14,7 @@ from tfdeconv import processor
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.layers import DenseMap
+from tfdeconv.models.base import leaves
 from tfdeconv.segmentation.averaging import mean_probabilities
 from tfdeconv.weights import fold_batch_norm, is_plain
 
@@ -182,7 +182,7 @@ def inference_network(model: keras.Model, precision: str | None = None) -> keras
     if precision is None:
         return model
     precision = chosen_precision(precision)
-    computing = {layer.compute_dtype for layer in _leaves(model) if layer.weights}
+    computing = {layer.compute_dtype for layer in leaves(model) if layer.weights}
     return model if computing <= {precision} else _rebuilt(model, precision)
 
 
@@ -219,14 +219,6 @@ def _multiplies_bfloat16() -> bool:
         details = tf.config.experimental.get_device_details(gpus[0])
         return details.get("compute_capability", (0, 0)) >= _LEAST_CAPABILITY
     return processor.multiplies_bfloat16()
-
-
-def _leaves(model: keras.Model) -> Iterator[keras.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer
 
 
 def _is_known(model: keras.Model) -> bool:

@@ -20,6 +20,7 @@ import tensorflow as tf
 from tfdeconv import boxes
 from tfdeconv.data import pipeline, voc, windows
 from tfdeconv.errors import UserError
+from tfdeconv.models.base import leaves
 from tfdeconv.training.run_folder import RunFolder
 
 # The release: 501 of 28. After 100, the statistics of a network of width 1/8 were within 0.013
@@ -81,7 +82,7 @@ def measurable(model: keras.Model) -> list[keras.layers.BatchNormalization]:
     """
     norms = [
         layer
-        for layer in _all_layers(model)
+        for layer in leaves(model)
         if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
     ]
     if not norms:
@@ -167,7 +168,7 @@ def _no_momentum(
 ) -> Iterator[None]:
     # Without momentum the moving averages are the statistics of the last batch.
     changed = [(layer, "momentum", layer.momentum) for layer in norms]
-    changed += [(layer, "rate", layer.rate) for layer in _all_layers(model) if _drops(layer)]
+    changed += [(layer, "rate", layer.rate) for layer in leaves(model) if _drops(layer)]
     try:
         for layer, name, _ in changed:
             setattr(layer, name, 0.0)
@@ -179,14 +180,6 @@ def _no_momentum(
 
 def _drops(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.layers.Dropout | keras.layers.SpatialDropout2D)
-
-
-def _all_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _all_layers(layer)
-        else:
-            yield layer
 
 
 def _is_folded(layer: keras.layers.BatchNormalization) -> bool:

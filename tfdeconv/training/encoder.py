@@ -13,25 +13,15 @@ from keras import layers
 
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.models import SegmentationModel
 from tfdeconv.training.callbacks import RequireFinite
 from tfdeconv.training.init import make_ready
 from tfdeconv.training.inputs import TrainingData, training_batches
 from tfdeconv.training.recipes import Recipe
 
-# The last layer of an encoder is the first of these that a network has.
-_LAST = (
-    "relu7",  # VGG-16 with its fully connected layers: DeconvNet, FCN
-    "relu5_3",  # VGG-16 without them
-    "relu4_3",  # the ten convolutions of it in the Deep Contextual Network
-    "res5c_relu",  # ResNet
-    "conv5_3_relu",  # ResNet of PSPNet
-    "relu_d4c",  # the bottom of U-Net
-    "bridge_conv2_relu",  # and of FusionNet
-)
 
-
-def train_encoder(model: keras.Model, data: TrainingData, recipe: Recipe, seed: int) -> None:
-    """Trains the layers of a DeconvNet up to `fc7` to classify the object of a stage 1 window.
+def train_encoder(model: SegmentationModel, data: TrainingData, recipe: Recipe, seed: int) -> None:
+    """Trains the encoder of a network to classify the object of a stage 1 window.
 
     Args:
         model: The network; its encoder is trained in place.
@@ -42,8 +32,8 @@ def train_encoder(model: keras.Model, data: TrainingData, recipe: Recipe, seed: 
     Raises:
         UserError: when the loss becomes NaN or infinite.
     """
-    x = model.get_layer("relu7").output
-    x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
+    features = model.encoder_outputs[0]
+    x = layers.GlobalAveragePooling2D(data_format="channels_last")(features)
     scores = layers.Dense(model.outputs[0].shape[-1], dtype="float32")(x)
     classifier = keras.Model(model.input, scores, name="encoder")
     steps = recipe.encoder_steps
@@ -82,14 +72,14 @@ def freeze_encoder(model: keras.Model, until: str | None = None) -> tuple[str, .
     Args:
         model: A functional model, of `tfdeconv.models` or any other. Compile it (again) afterwards.
         until: Name of the last layer to freeze, with all layers that it takes its input from. By
-            default the end of VGG-16 (`relu7`, or `relu5_3` without fully connected layers) or of
-            ResNet, or the deepest map of U-Net and FusionNet.
+            default the encoder of a network of `tfdeconv.models`.
 
     Returns:
         The names of the frozen layers that have weights, in the order of the model.
 
     Raises:
-        UserError: when the model has no layer `until`, or none of the default ones.
+        UserError: when the model has no layer `until`, or is not of `tfdeconv.models` and `until`
+            is not given.
 
     Example:
 
@@ -100,18 +90,16 @@ def freeze_encoder(model: keras.Model, until: str | None = None) -> tuple[str, .
     >>> model.trainable_weights[0].path
     'fc6-deconv/kernel'
     """
-    names = {layer.name for layer in model.layers}
-    wanted = _LAST if until is None else (until,)
-    last = next((name for name in wanted if name in names), None)
-    if last is None:
+    if until is None and isinstance(model, SegmentationModel):
+        encoder = model.encoder()
+    elif until in [layer.name for layer in model.layers]:
+        encoder = keras.Model(model.inputs, model.get_layer(until).output)
+    else:
         raise UserError(
-            f"The encoder of {model.name} must end in a layer {' or '.join(wanted)}. Received: a "
-            "network without it. Name the last layer to freeze, `until=...`."
+            f"The encoder of {model.name} must end in a layer {until or 'of a known name'}. "
+            "Received: a network without it. Name the last layer to freeze, `until=...`."
         )
-    needed = {
-        layer.name for layer in keras.Model(model.inputs, model.get_layer(last).output).layers
-    }
-    frozen = [layer for layer in model.layers if layer.name in needed]
+    frozen = [layer for layer in model.layers if layer in encoder.layers]
     for layer in frozen:
         layer.trainable = False
     return tuple(layer.name for layer in frozen if layer.weights)

@@ -18,6 +18,7 @@ from keras import layers
 
 from tfdeconv.layers import Unpool
 from tfdeconv.metrics import MeanIoU
+from tfdeconv.models import SegmentationModel
 from tfdeconv.training.losses import CrossEntropy
 from tfdeconv.training.recipes import Recipe
 
@@ -57,7 +58,10 @@ def with_heads(model: keras.Model, size: int) -> keras.Model:
         )(x)
         for x in unpooled
     ]
-    return keras.Model(model.input, [model.output, *heads], name=model.name)
+    outputs = [model.output, *heads]
+    if isinstance(model, SegmentationModel):
+        return model.with_outputs(outputs)
+    return keras.Model(model.input, outputs, name=model.name)
 
 
 def objectives(model: keras.Model, recipe: Recipe) -> dict[str, Any]:

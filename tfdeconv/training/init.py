@@ -11,9 +11,15 @@ import numpy as np
 
 from tfdeconv.errors import UserError
 from tfdeconv.layers import Preprocess, RequireSize
-from tfdeconv.models import build, class_names, load_model
-from tfdeconv.models.arguments import check_classes
-from tfdeconv.models.registry import takes, width_of
+from tfdeconv.models import (
+    SegmentationModel,
+    build,
+    class_names,
+    load_model,
+    takes,
+    width_of,
+)
+from tfdeconv.models.base import check_classes
 from tfdeconv.training.recipes import DECONVNET, Recipe
 from tfdeconv.weights import Report, load_caffemodel, load_encoder, read_caffemodel
 from tfdeconv.weights.folding import fold_batch_norm
@@ -293,6 +299,8 @@ def replace_head(
     check_classes(num_classes, class_names)
     head = _head_layers(model)
     config = copy.deepcopy(model.get_config())
+    if isinstance(model, SegmentationModel):
+        config |= {"num_classes": num_classes, "class_names": class_names}
     for layer in config["layers"]:
         options = layer["config"]
         if layer["name"] in head:

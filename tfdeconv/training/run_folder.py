@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from tfdeconv import files
 from tfdeconv.errors import UserError
+from tfdeconv.models import SegmentationModel
 from tfdeconv.models.saved import MODEL_FILE
 from tfdeconv.version import __version__
 
@@ -105,7 +106,10 @@ class RunFolder:
 
     def save_best(self, model: keras.Model) -> None:
         """Writes `model` without optimizer and auxiliary heads, for inference."""
-        bare = keras.Model(model.input, model.outputs[0], name=model.name)
+        if isinstance(model, SegmentationModel):
+            bare = model.with_outputs(model.outputs[0])
+        else:
+            bare = keras.Model(model.input, model.outputs[0], name=model.name)
         with files.replacing(self.model_file) as beside:
             bare.save(beside)
 

@@ -1,7 +1,6 @@
-"""Weights from elsewhere: of Caffe, ImageNet, a copied SegNet; batch normalisation folded away."""
+"""Weights from other projects: Caffe, ImageNet, SegNet in Keras; folding of batch normalisation."""
 
-from tfdeconv.weights.blob import Blob
-from tfdeconv.weights.caffe import read_caffemodel
+from tfdeconv.weights.caffe import Blob, read_caffemodel
 from tfdeconv.weights.folding import fold_batch_norm, is_plain
 from tfdeconv.weights.imagenet import load_encoder
 from tfdeconv.weights.mapping import Report, load_caffemodel

@@ -1,32 +1,42 @@
-"""Batch normalisation folded into convolutions, and these made plain: the same scores, sooner."""
+"""Networks for inference: batch normalisation folded into convolutions, and these made plain.
 
+A plain layer computes the same as a convolution in less time: `DenseMap`, a matrix product, for a
+kernel that covers its whole input and for a transposed convolution of a single element, and a
+convolution for a transposed one of stride 1 that keeps the size.
+"""
+
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
-from tfdeconv.weights.plain_layers import plain_kind, plain_layer, plain_weights
+from tfdeconv.layers import DenseMap
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
+_SETTINGS = (
+    *("filters", "kernel_size", "padding", "data_format"),
+    *("dilation_rate", "use_bias", "activation"),
+)
 
 
 def fold_batch_norm(model: keras.Model) -> keras.Model:
     """Returns a model for inference with the same scores and without batch normalisation.
 
-    Where a batch normalisation takes what a 2-D convolution or transposed convolution gives, and
-    nothing else does, its scale and shift become part of the kernel and the bias. Transposed
-    convolutions of stride 1 that keep the size become plain convolutions; convolutions between a
-    whole map and a single element (`fc6`, `fc7`, `fc6-deconv`) become matrix products
-    (`tfdeconv.layers.DenseMap`). What LoRA added to the kernels of these is merged into them.
-    Everything else stays as it is, the names of layers and classes and the preprocessing included.
-    The result is not made for training: its statistics are frozen in its kernels.
+    Where a batch normalisation is all that takes the output of a 2-D convolution or transposed
+    convolution, its scale and shift become part of the kernel and the bias. Transposed convolutions
+    of stride 1 that keep the size become convolutions; convolutions between a full map and a single
+    element (`fc6`, `fc7`, `fc6-deconv`) become matrix products (`tfdeconv.layers.DenseMap`). What
+    LoRA added to their kernels is merged. All other layers, names of layers and classes, and the
+    preprocessing are unchanged. The result is not meant for training.
 
     Args:
         model: A functional or sequential model, of `tfdeconv.models` or any other.
 
     Returns:
-        A new functional `keras.Model` with weights of its own, not compiled.
+        A new functional `keras.Model` with its own weights, not compiled.
 
     Raises:
         ValueError: when `model` is another kind of model, whose layers are no graph.
@@ -45,12 +55,12 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     graph = _graph(model)
     norms = _foldable(graph)
     convolutions = {convolution: norm for norm, convolution in norms.items()}
-    changed = {layer.name for layer in graph.layers if plain_kind(layer) is not type(layer)}
+    changed = {layer.name for layer in graph.layers if _plain_kind(layer) is not type(layer)}
     changed |= set(convolutions)
 
     def clone(layer: Any) -> Any:
         if layer.name in changed:
-            return plain_layer(layer, with_bias=layer.name in convolutions)
+            return _plain_layer(layer, with_bias=layer.name in convolutions)
         return layer.__class__.from_config(layer.get_config())
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -60,7 +70,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     for layer in folded.layers:
         original = graph.get_layer(layer.name)
         folds = layer.name in convolutions
-        weights = plain_weights(original) if layer.name in changed else original.weights
+        weights = _plain_weights(original) if layer.name in changed else original.weights
         for variable, value in zip(layer.weights, weights, strict=not folds):
             # A tensor, not an array: what stays as it is shares its memory with the model's own.
             variable.assign(keras.ops.convert_to_tensor(value))
@@ -73,7 +83,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
 def is_plain(model: keras.Model) -> bool:
     """Whether `fold_batch_norm` would change nothing."""
     return all(
-        plain_kind(layer) is type(layer) and not isinstance(layer, keras.layers.BatchNormalization)
+        _plain_kind(layer) is type(layer) and not isinstance(layer, keras.layers.BatchNormalization)
         for layer in model.layers
     )
 
@@ -159,7 +169,7 @@ def _can_fold(before: Any, norm: Any) -> bool:
 
 
 def _fold(layer: Any, has_bias: bool, norm: Any) -> None:
-    """Scales the kernel of `layer` in place: no third copy of it is made beside it."""
+    """Scales the kernel of `layer` in place, without a third copy of it."""
 
     def values(variable: Any, otherwise: float) -> np.ndarray:
         if variable is None:
@@ -176,3 +186,74 @@ def _fold(layer: Any, has_bias: bool, norm: Any) -> None:
     kernel.assign(kernel * keras.ops.cast(factors, kernel.dtype))
     shift = (values(bias, 0.0) if has_bias else 0.0) - values(norm.moving_mean, 0.0)
     bias.assign(shift * scale + values(norm.beta, 0.0))
+
+
+def _plain_kind(layer: Any) -> type[keras.layers.Layer]:
+    """Returns the class of the plain layer, the layer's own where that is the fastest."""
+    if _maps_densely(layer):
+        return DenseMap
+    return keras.layers.Conv2D if _keeps_size(layer) else type(layer)
+
+
+def _plain_layer(layer: Any, with_bias: bool) -> keras.layers.Layer:
+    """Returns the plain layer without its weights; `with_bias` adds a bias where there is none."""
+    kind, config = _plain_kind(layer), layer.get_config()
+    common = {name: config[name] for name in ("name", "trainable", "dtype")}
+    if kind is DenseMap:
+        rows, columns, filters = layer._inbound_nodes[0].outputs[0].shape[1:]
+        size = {"rows": rows, "columns": columns, "filters": filters}
+        config = {**common, **size, **{name: config[name] for name in ("use_bias", "activation")}}
+    elif kind is not type(layer):
+        config = {**common, **{name: config[name] for name in _SETTINGS}}
+    if with_bias:
+        config["use_bias"] = True
+    # `_plain_weights` merges what LoRA added.
+    config = {name: value for name, value in config.items() if not name.startswith("lora_")}
+    if "kernel" in (getattr(weight, "name", "") for weight in layer.weights):
+        # The weights follow; drawing 250 million random numbers first takes seconds and gigabytes.
+        config["kernel_initializer"] = "zeros"
+    return kind.from_config(config)
+
+
+def _plain_weights(layer: Any) -> list[Any]:
+    """Returns the weights of the plain layer: its kernel, and its bias where there is one."""
+    kind = _plain_kind(layer)
+    # Not `layer.weights`, where the kernel is without what LoRA added.
+    kernel = ops.convert_to_tensor(layer.kernel)
+    bias = [] if layer.bias is None else [layer.bias]
+    if kind is type(layer):
+        return [kernel, *bias]
+    transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+    if kind is not DenseMap:
+        # A transposed convolution is the correlation with the rotated kernel.
+        return [ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2)), *bias]
+    inputs = kernel.shape[3] if transposed else math.prod(kernel.shape[:3])
+    rows = ops.transpose(kernel, (3, 0, 1, 2)) if transposed else kernel
+    return [ops.reshape(rows, (inputs, -1)), *bias]
+
+
+def _maps_densely(layer: Any) -> bool:
+    if type(layer) not in (keras.layers.Conv2D, keras.layers.Conv2DTranspose):
+        return False
+    if layer.data_format != "channels_last" or layer.dilation_rate != (1, 1):
+        return False
+    # All its calls, those in other models too.
+    shapes = {
+        (node.input_tensors[0].shape[1:3], node.outputs[0].shape[1:3])
+        for node in layer._inbound_nodes
+    }
+    if len(shapes) != 1:
+        return False
+    taken, made = shapes.pop()
+    if type(layer) is keras.layers.Conv2DTranspose:
+        return taken == (1, 1) and made == layer.kernel_size
+    return made == (1, 1) and taken == layer.kernel_size and layer.groups == 1
+
+
+def _keeps_size(layer: Any) -> bool:
+    return (
+        type(layer) is keras.layers.Conv2DTranspose
+        and layer.strides == (1, 1)
+        and layer.padding == "same"
+        and all(side % 2 for side in layer.kernel_size)
+    )
