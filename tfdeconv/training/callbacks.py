@@ -36,7 +36,7 @@ class RequireFinite(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise UserError(
-                f"The loss of the {self.what} must stay finite. Received: loss={loss} at its step "
+                f"The loss of the {self.what} must stay finite. Received: loss={loss} at step "
                 f"{batch + 1}. Train with a lower learning rate or without mixed precision."
             )
 

@@ -110,14 +110,8 @@ def train_classifier(
     return model
 
 
-def phases(recipe: Recipe) -> list[tuple[int, int]]:
-    """Returns the side of the images and the number of steps of every phase of a training.
-
-    Example:
-
-    >>> phases(Recipe(input_size=192, steps=1000))
-    [(64, 400), (96, 300), (128, 200), (192, 100)]
-    """
+def _phases(recipe: Recipe) -> list[tuple[int, int]]:
+    # Side of the images and number of steps of every phase: (64, 1200), (96, 900), ...
     ends = np.round(np.cumsum([0.0, *(share for _, share in PHASES)]) * recipe.steps).astype(int)
     counts = np.diff(ends).tolist()
     sizes = [round(part * recipe.input_size) for part, _ in PHASES]
@@ -137,7 +131,7 @@ def _fit(model: keras.Model, split: Split, tags: np.ndarray, recipe: Recipe, see
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
     )
     model.optimizer.build(model.trainable_variables)
-    for number, (size, steps) in enumerate(phases(recipe)):
+    for number, (size, steps) in enumerate(_phases(recipe)):
         model.fit(
             tagged_batches(split, tags, size, recipe.batch_size, steps, seed + 1000 * number),
             steps_per_epoch=steps,
