@@ -8,9 +8,9 @@ Reference:
 from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
 from keras import layers
 
+from tfdeconv.models.base import Tensor
 from tfdeconv.models.blocks import Initializer, caffe_pool, conv_unit, scaled
 
 # Depth -> bottleneck units of stages 2 to 5: Table 1.
@@ -22,24 +22,12 @@ STRIDES = {2: 1, 3: 2, 4: 1, 5: 1}
 DILATIONS = {2: 1, 3: 1, 4: 2, 5: 4}
 
 
-class _Unit(NamedTuple):
-    """Names of the layers of a bottleneck unit, and where its stride is."""
-
-    reduce: str
-    middle: str
-    increase: str
-    shortcut: str
-    sum: str
-    # Whether the 1x1 convolution in front has the stride, not the 3x3 one.
-    strides_first: bool
-
-
 def resnet(
-    x: keras.KerasTensor,
+    x: Tensor,
     depth: int = 101,
     width: float = 1.0,
     kernel_initializer: Initializer = "he_normal",
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+) -> tuple[Tensor, Tensor]:
     """Applies the ResNet of He et al. as DeepLab dilates it, with the names of its release.
 
     A 7x7 convolution of stride 2 comes first, and the first 1x1 convolution of stage 3 has the
@@ -49,7 +37,7 @@ def resnet(
         x: `(batch, height, width, 3)` preprocessed images.
         depth: 50 or 101.
         width: Factor on the number of channels.
-        kernel_initializer: Keras initialiser of the kernels.
+        kernel_initializer: Keras initializer of the kernels.
 
     Returns:
         The maps of the last units of stages 4 and 5, `(batch, rows, columns, 1024 * width)` and
@@ -64,11 +52,11 @@ def resnet(
 
 
 def pspnet_resnet(
-    x: keras.KerasTensor,
+    x: Tensor,
     depth: int = 101,
     width: float = 1.0,
     kernel_initializer: Initializer = "he_normal",
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+) -> tuple[Tensor, Tensor]:
     """Applies the ResNet of PSPNet's release, with its names.
 
     Three 3x3 convolutions come first in place of the 7x7 one, and the 3x3 convolution of a unit has
@@ -88,6 +76,17 @@ def pspnet_resnet(
     return _stages(x, depth, width, kernel_initializer, _names_of_pspnet)
 
 
+class _Unit(NamedTuple):
+    """Names of the layers of a bottleneck unit, and which convolution has the stride."""
+
+    reduce: str
+    middle: str
+    increase: str
+    shortcut: str
+    sum: str
+    strides_first: bool
+
+
 def _names_of_he(depth: int, stage: int, unit: int) -> _Unit:
     # The release of ResNet-101 counts its long stages 3a, 3b1, 3b2, ...; the others by letters.
     numbered = depth > 50 and stage in (3, 4) and unit > 1
@@ -102,62 +101,45 @@ def _names_of_pspnet(depth: int, stage: int, unit: int) -> _Unit:
     return _Unit(reduce, f"{name}_3x3", increase, shortcut, name, False)
 
 
-def _bn_name(convolution: str) -> str:
-    if convolution.startswith("res"):
-        return convolution.replace("res", "bn", 1)
-    return f"{convolution}_bn"
-
-
 def _stages(
-    x: keras.KerasTensor,
+    x: Tensor,
     depth: int,
     width: float,
     kernel_initializer: Initializer,
     names: Callable[[int, int, int], _Unit],
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+) -> tuple[Tensor, Tensor]:
+    def convolve(
+        x: Tensor, name: str, filters: int, size: int, strides: int, dilation: int, relu: bool
+    ) -> Tensor:
+        norm = name.replace("res", "bn", 1) if name.startswith("res") else f"{name}_bn"
+        relu_name = f"{name}_relu" if relu else None
+        return conv_unit(
+            x,
+            filters,
+            size,
+            name,
+            kernel_initializer,
+            norm,
+            relu_name,
+            strides,
+            dilation,
+            use_bias=False,
+        )
+
     ends = {}
     for stage, units in enumerate(UNITS[depth], start=2):
         inside, outside = scaled(FILTERS[stage], width), scaled(4 * FILTERS[stage], width)
         for unit in range(1, units + 1):
             of_unit = names(depth, stage, unit)
             strides = STRIDES[stage] if unit == 1 else 1
+            first, second = (strides, 1) if of_unit.strides_first else (1, strides)
             shortcut = x
             if unit == 1:
-                shortcut = conv_unit(
-                    x,
-                    outside,
-                    1,
-                    of_unit.shortcut,
-                    kernel_initializer,
-                    _bn_name(of_unit.shortcut),
-                    strides=strides,
-                    use_bias=False,
-                )
-            x = _branch(x, of_unit, inside, outside, strides, DILATIONS[stage], kernel_initializer)
+                shortcut = convolve(x, of_unit.shortcut, outside, 1, strides, 1, relu=False)
+            x = convolve(x, of_unit.reduce, inside, 1, first, 1, relu=True)
+            x = convolve(x, of_unit.middle, inside, 3, second, DILATIONS[stage], relu=True)
+            x = convolve(x, of_unit.increase, outside, 1, 1, 1, relu=False)
             x = layers.Add(name=of_unit.sum)([shortcut, x])
             x = layers.ReLU(name=f"{of_unit.sum}_relu")(x)
         ends[stage] = x
     return ends[4], ends[5]
-
-
-def _branch(
-    x: keras.KerasTensor,
-    names: _Unit,
-    inside: int,
-    outside: int,
-    strides: int,
-    dilation: int,
-    kernel_initializer: Initializer,
-) -> keras.KerasTensor:
-    first, second = (strides, 1) if names.strides_first else (1, strides)
-    for name, filters, size, step, spread in (
-        (names.reduce, inside, 1, first, 1),
-        (names.middle, inside, 3, second, dilation),
-        (names.increase, outside, 1, 1, 1),
-    ):
-        relu = None if name == names.increase else f"{name}_relu"
-        norm = _bn_name(name)
-        x = conv_unit(
-            x, filters, size, name, kernel_initializer, norm, relu, step, spread, use_bias=False
-        )
-    return x
