@@ -112,7 +112,7 @@ def window_images(
         model: Gives the size of the windows.
         data: Folder in PASCAL VOC layout; its split `train` is used.
         proposals: File written by `tfdeconv propose`, for windows of stage 2; None for stage 1.
-        background: Whether stage 2 sees windows of the background, too.
+        background: Whether stage 2 also has windows of the background.
         batches: How many.
         batch_size: Windows in each.
 

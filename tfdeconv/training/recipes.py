@@ -272,7 +272,7 @@ SMALL: dict[tuple[str, int | None], Recipe] = {
     ("pspnet50", None): _SMALL.with_changes(steps=1100),
     ("pspnet101", None): _SMALL.with_changes(steps=800),
     ("frrn_a", None): _SMALL.with_changes(steps=650),
-    # Its pooling stream goes down to a 32nd: of 64 pixels two are left, mostly padding. On whole
+    # Its pooling stream goes down to a 32nd: of 64 pixels two are left, mostly padding. On full
     # images, which have less padding, a network trained on 64 pixels had half the mean IoU.
     ("frrn_b", None): _SMALL.with_changes(steps=600, object_size=128),
     ("fusionnet", None): _SMALL.with_changes(steps=1000),

@@ -1,4 +1,4 @@
-"""Where a trained classifier sees objects, and how often it is right.
+"""Where a trained classifier finds objects, and how often it is right.
 
 Reference:
     Zhou, Khosla, Lapedriza, Oliva, Torralba: Learning Deep Features for Discriminative
@@ -35,7 +35,7 @@ _Outputs: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 class Localiser:
-    """Runs a classifier on an image and its mirror image, resized to squares of several sides.
+    """Runs a classifier on an image and its mirror image, resized to squares of different sides.
 
     Args:
         model: A trained `CAM`.
