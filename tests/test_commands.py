@@ -1,4 +1,4 @@
-"""The command line as a user meets it: help, wrong usage, mistakes, and its three spellings."""
+"""The command line as a user meets it: help, wrong usage, mistakes, and its two spellings."""
 
 import subprocess
 import sys
@@ -60,12 +60,9 @@ def test_the_version_is_told():
     assert run_tfdeconv("--version").stdout.startswith("tfdeconv 0.")
 
 
-def test_the_three_spellings_are_one_command():
+def test_the_two_spellings_are_one_command():
     script = Path(sys.executable).with_name("tfdeconv")
-    spellings = [
-        run_tfdeconv("train", "stage1", "--help").stdout,
-        run_python("-m", "training.stage1", "--help").stdout,
-    ]
+    spellings = [run_tfdeconv("train", "stage1", "--help").stdout]
     if script.exists():
         spellings.append(
             subprocess.run(

@@ -1,1 +1,1 @@
-"""Commands that reproduce the paper's training, from a checkout: `python -m training.stage1`."""
+"""Commands that reproduce the results of the paper, from a checkout."""

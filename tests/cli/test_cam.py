@@ -14,7 +14,7 @@ from tfdeconv import images, labels
 from tfdeconv.cli import cam
 from tfdeconv.data.voc import read_split
 from tfdeconv.errors import UserError
-from tfdeconv.weak import pseudo_set, train
+from tfdeconv.weak import pseudo_labels, train
 
 
 def parse(*words) -> argparse.Namespace:
@@ -78,7 +78,7 @@ def test_before_training_it_is_told_what_would_fail_after(data, tmp_path, monkey
 def test_labels_that_are_all_in_doubt_have_no_iou(data, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(train, "train_classifier", lambda *_: colour_classifier())
     monkeypatch.setattr(
-        pseudo_set, "pseudo_labels", lambda heats, *_: np.full((60, 88), 255, np.uint8)
+        pseudo_labels, "pseudo_labels", lambda heats, *_: np.full((60, 88), 255, np.uint8)
     )
     with np.errstate(invalid="ignore"):
         cam.run(parse(data, "--out", tmp_path, "--input-size", 64))

@@ -113,5 +113,10 @@ def test_a_run_tells_what_it_was_trained_on(tmp_path):
     files.write_json(tmp_path / "run.json", notes)
     assert trained_on(tmp_path) == ("/somewhere/p.npz", True)
     files.write_text(tmp_path / "run.json", "[]")
-    with pytest.raises(UserError, match=r"run\.json` must be written by `tfdeconv train`"):
+    with pytest.raises(
+        UserError, match=r"run\.json` must be a file that a training wrote. Received: list"
+    ):
+        trained_on(tmp_path)
+    files.write_json(tmp_path / "run.json", {"network": "cam", "recipe": {}})
+    with pytest.raises(UserError, match=r"must be a run of `tfdeconv train`.*without 'proposals'"):
         trained_on(tmp_path)

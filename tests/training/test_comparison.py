@@ -8,8 +8,8 @@ import pytest
 
 from tests.helpers import run_python
 from tfdeconv import images
-from tfdeconv.cli.train import STAGES
 from tfdeconv.models import DeconvNet, UNet
+from tfdeconv.training.recipes import NETWORKS as TRAINED
 from training.comparison import entries, report
 from training.comparison.command import NETWORKS
 from training.comparison.cost import multiply_accumulates
@@ -49,7 +49,7 @@ def test_the_tables_name_the_best_first() -> None:
     text = report.report({"camvid": networks, "nuclei": {}})
     assert text.index("| SegNet | 50.0 |") < text.index("| U-Net | 40.0 |")
     assert "| SegNet | 50 | - |" in text and "nuclei" not in text
-    assert set(report.NAMES) == set(NETWORKS) == {"deconvnet", *STAGES[2:]}
+    assert set(report.NAMES) == set(NETWORKS) == set(TRAINED)
 
 
 @pytest.mark.large

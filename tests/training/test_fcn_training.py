@@ -12,11 +12,11 @@ from tfdeconv.errors import UserError
 from tfdeconv.models import DeconvNet, FCN8s, FCN16s, FCN32s, class_names, list_models, load_model
 from tfdeconv.segmentation.evaluate import evaluate
 from tfdeconv.segmentation.segmenter import Segmenter
-from tfdeconv.training.inputs import stage_data, training_batches
+from tfdeconv.training.init import copy_weights
+from tfdeconv.training.inputs import read_data, training_batches
+from tfdeconv.training.recipes import NETWORKS, RECIPES, find_recipe
 from tfdeconv.training.run_folder import RunFolder
-from tfdeconv.training.stages import STAGES, find_recipe, network_of
 from tfdeconv.training.train import train
-from tfdeconv.training.transfer import copy_weights
 
 TINY = {"width": 1 / 64, "input_size": 32, "batch_size": 2, "steps": 2}
 
@@ -38,13 +38,13 @@ def coarse(data, tmp_path_factory) -> RunFolder:
 
 
 def test_the_command_line_knows_what_can_be_trained() -> None:
-    assert COMMAND_STAGES == STAGES
-    assert {network_of(stage) for stage in STAGES} <= set(list_models())
-    for stage in STAGES:
-        assert find_recipe("small", stage).steps > 0
-    for stage in STAGES[:5]:
-        for name in ("paper", "release"):
-            assert find_recipe(name, stage).steps > 0
+    assert ("stage1", "stage2", *NETWORKS[1:]) == COMMAND_STAGES
+    assert set(NETWORKS) <= set(list_models())
+    every = [("deconvnet", 1), ("deconvnet", 2), *((network, None) for network in NETWORKS[1:])]
+    assert [len(found) for found in RECIPES.values()] == [len(every), 5, 5]
+    for name, count in (("small", None), ("paper", 5), ("release", 5)):
+        for network, stage in every[:count]:
+            assert find_recipe(name, network, stage).steps > 0
     for pair in (("small", "fcn4s"), ("large", "fcn8s")):
         with pytest.raises(UserError, match=r"A recipe must be one of .*fcn8s.*Received"):
             find_recipe(*pair)
@@ -69,7 +69,7 @@ def test_a_run_takes_images_of_any_size(data, coarse: RunFolder) -> None:
     assert class_names(model) == CLASS_NAMES and model.name == "fcn32s"
     assert model.output_shape == (None, None, None, 9)
     settings = coarse.settings()
-    assert settings["network"] == settings["stage"] == "fcn32s"
+    assert settings["network"] == "fcn32s" and settings["stage"] is None
     assert {"loss", "val_mean_iou"} <= set(coarse.load_state()["history"][-1])
     assert evaluate(Segmenter(coarse.path), read_split(data, "val")).images == 1
 
@@ -107,7 +107,7 @@ def test_a_finished_run_is_resumed(data, coarse: RunFolder) -> None:
 
 def test_windows_of_training_have_room_for_the_random_crop(data) -> None:
     recipe = find_recipe("small", "fcn8s").with_changes(input_size=224)
-    found = stage_data("fcn8s", data, None, recipe, seed=0)
+    found = read_data(None, data, None, recipe, seed=0)
     sides = found.windows.box[:, 2:] - found.windows.box[:, :2]
     # As large as they are cut: nothing is resized. There is one about each object, as many of each
     # class as of the most frequent one, and as many of the background.

@@ -6,7 +6,7 @@ import pytest
 
 from tfdeconv.errors import UserError
 from tfdeconv.models import FCN32s, build, load_model
-from tfdeconv.training.freezing import freeze_encoder
+from tfdeconv.training.encoder import freeze_encoder
 from tfdeconv.training.losses import CrossEntropy
 
 NAMES = ("ground", "tree", "sky")

@@ -27,7 +27,7 @@ def batch():
     return images, labels
 
 
-def compiled(network, recipe=SMALL["stage1"]):
+def compiled(network, recipe=SMALL["deconvnet", 1]):
     deep = heads.with_heads(network, 64)
     deep.compile("sgd", **heads.objectives(deep, recipe))
     return deep
@@ -63,7 +63,7 @@ def test_the_loss_is_the_sum_of_all_outputs_by_weight(network, batch):
         cell = 64 // scores.shape[1]
         coarse = labels[:, cell // 2 :: cell, cell // 2 :: cell]
         losses.append(cross_entropy_in_loops(coarse, scores))
-    weight = SMALL["stage1"].head_weight
+    weight = SMALL["deconvnet", 1].head_weight
     assert measured["loss"] == pytest.approx(losses[0] + weight * sum(losses[1:]), rel=1e-4)
     alone = heads.without_heads(measured, deep)
     assert set(alone) == {"loss", "mean_iou"}
@@ -71,7 +71,7 @@ def test_the_loss_is_the_sum_of_all_outputs_by_weight(network, batch):
 
 
 def test_without_heads_nothing_changes(network, batch):
-    assert heads.objectives(network, PAPER["stage1"]).keys() == {"loss", "metrics"}
+    assert heads.objectives(network, PAPER["deconvnet", 1]).keys() == {"loss", "metrics"}
     dataset = tf.data.Dataset.from_tensors(batch)
     assert heads.repeat_labels(dataset, network) is dataset
     assert heads.without_heads({"loss": 1.0}, network) == {"loss": 1.0}
@@ -91,7 +91,7 @@ def test_the_papers_recipes_have_none():
 
 
 def test_they_reach_the_first_deconvolution(network, batch):
-    deep = compiled(network, dataclasses.replace(SMALL["stage1"], head_weight=1.0))
+    deep = compiled(network, dataclasses.replace(SMALL["deconvnet", 1], head_weight=1.0))
     before = network.get_layer("fc6-deconv").kernel.numpy()
     dataset = heads.repeat_labels(tf.data.Dataset.from_tensors(batch), deep)
     deep.fit(dataset, shuffle=False, verbose=0)

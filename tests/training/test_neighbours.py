@@ -11,13 +11,12 @@ from tfdeconv.errors import UserError
 from tfdeconv.models import UNet, build, class_names, list_models, load_model, takes, width_of
 from tfdeconv.segmentation.evaluate import evaluate
 from tfdeconv.segmentation.segmenter import Segmenter
+from tfdeconv.training.init import copy_weights, starting_model
+from tfdeconv.training.recipes import NETWORKS, find_recipe
 from tfdeconv.training.run_folder import RunFolder
-from tfdeconv.training.stages import STAGES, find_recipe
-from tfdeconv.training.start import starting_model
 from tfdeconv.training.train import train
-from tfdeconv.training.transfer import copy_weights
 
-NEIGHBOURS = STAGES[2:]
+NEIGHBOURS = NETWORKS[1:]
 TINY = {"width": 1 / 32, "input_size": 64, "batch_size": 2, "steps": 2}
 
 
@@ -28,7 +27,7 @@ def data(tmp_path_factory):
 
 def test_every_network_can_be_trained() -> None:
     assert {"deconvnet", *NEIGHBOURS} == set(list_models())
-    with pytest.raises(UserError, match=r"asked for one of stage1.*fcn32s\. Received: 'unet'"):
+    with pytest.raises(UserError, match=r"exists for deconvnet.*fcn32s\. Received: 'unet'"):
         find_recipe("paper", "unet")
     with pytest.raises(UserError, match=r"Did you mean 'segnet'\?"):
         find_recipe("small", "seg_net")
@@ -37,7 +36,7 @@ def test_every_network_can_be_trained() -> None:
 @pytest.mark.parametrize("network", ["unet", "deep_contextual", "fcn8s"])
 def test_the_small_recipe_normalises_and_asks_auxiliary_classifiers(network: str) -> None:
     recipe = find_recipe("small", network).with_changes(width=1 / 64)
-    model = starting_model(recipe, CLASS_NAMES, None, "float32", network)
+    model = starting_model(network, recipe, CLASS_NAMES)
     kinds = [layer.__class__.__name__ for layer in model.layers]
     assert "BatchNormalization" in kinds
     assert len(model.outputs) == (4 if takes(network, "auxiliary") else 1)
@@ -53,7 +52,7 @@ def test_sizes_that_a_network_cannot_take_are_told_before_anything_is_written(da
     assert not (tmp_path / "run").exists()
     UNet(9, width=1 / 32, class_names=CLASS_NAMES).save(tmp_path / "unet.keras")
     with pytest.raises(UserError, match=message):
-        train("unet", data, tmp_path / "run", tmp_path / "unet.keras", input_size=50)
+        train("unet", data, tmp_path / "run", init=tmp_path / "unet.keras", input_size=50)
 
 
 def test_a_network_goes_on_from_itself_and_begins_its_head_anew_for_other_classes() -> None:

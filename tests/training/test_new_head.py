@@ -6,7 +6,7 @@ import pytest
 
 from tfdeconv.errors import UserError
 from tfdeconv.models import build, class_names, load_model
-from tfdeconv.training.new_head import replace_head
+from tfdeconv.training.init import replace_head
 
 NAMES = ("ground", "tree", "sky", "road", "car")
 FCN8S = ("score_fr", "upscore2", "score_pool4", "upscore_pool4", "score_pool3", "upscore8")

@@ -11,10 +11,9 @@ from tfdeconv.data.drawn import draw_dataset
 from tfdeconv.models import load_model
 from tfdeconv.training import CaffeSGD
 from tfdeconv.training.callbacks import Keeper, TrainingInterrupted
-from tfdeconv.training.recipes import PAPER, SMALL
+from tfdeconv.training.init import starting_model
+from tfdeconv.training.recipes import PAPER, SMALL, find_recipe
 from tfdeconv.training.run_folder import RunFolder
-from tfdeconv.training.stages import find_recipe
-from tfdeconv.training.start import starting_model
 from tfdeconv.training.train import train
 
 TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 2, "steps": 2}
@@ -23,11 +22,11 @@ TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 2, "steps": 2}
 def new_network(recipe):
     keras.utils.set_random_seed(0)
     recipe = dataclasses.replace(recipe, width=1 / 8, input_size=32)
-    return starting_model(recipe, ("ground", "tree"), None, "float32")
+    return starting_model("deconvnet", recipe, ("ground", "tree"))
 
 
 def test_the_deconvolution_network_begins_small_and_gaussian():
-    model = new_network(PAPER["stage1"])
+    model = new_network(PAPER["deconvnet", 1])
     decoder = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2DTranspose)]
     assert len(decoder) == 14
     drawn = [layer.kernel.numpy() for layer in (*decoder, model.get_layer("seg-score-voc"))]
@@ -41,7 +40,7 @@ def test_the_deconvolution_network_begins_small_and_gaussian():
 
 
 def test_normalisation_begins_at_the_recipes_shift():
-    for recipe, shift in ((PAPER["stage1"], 0.001), (SMALL["stage1"], 0.0)):
+    for recipe, shift in ((PAPER["deconvnet", 1], 0.001), (SMALL["deconvnet", 1], 0.0)):
         layers = new_network(recipe).layers
         found = [x for x in layers if isinstance(x, keras.layers.BatchNormalization)]
         assert len(found) == 29
@@ -50,7 +49,7 @@ def test_normalisation_begins_at_the_recipes_shift():
 
 
 def test_the_command_tells_optimizer_steps(tmp_path, monkeypatch, capsys):
-    recipe = find_recipe("release", "stage1").with_changes(steps=3)
+    recipe = find_recipe("release", "deconvnet", 1).with_changes(steps=3)
     assert recipe.batches == 24
     run = RunFolder(tmp_path)
     run.begin({"recipe": dataclasses.asdict(recipe)})
@@ -64,7 +63,7 @@ def test_the_command_tells_optimizer_steps(tmp_path, monkeypatch, capsys):
 @pytest.mark.large
 def test_interrupted_within_an_update_it_ends_as_the_whole_one(tmp_path, monkeypatch):
     data = draw_dataset(tmp_path / "data", images=4, val=1, seed=0)
-    whole = train("stage1", data, tmp_path / "whole", recipe="release", **TINY)
+    whole = train("deconvnet", data, tmp_path / "whole", stage=1, recipe="release", **TINY)
 
     class Stopping(Keeper):
         def on_train_batch_end(self, batch, logs=None):
@@ -74,8 +73,8 @@ def test_interrupted_within_an_update_it_ends_as_the_whole_one(tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr("tfdeconv.training.train.Keeper", Stopping)
         with pytest.raises(TrainingInterrupted, match="step 11 of 16"):
-            train("stage1", data, tmp_path / "run", recipe="release", **TINY)
-    run = train("stage1", data, tmp_path / "run", recipe="release", resume=True, **TINY)
+            train("deconvnet", data, tmp_path / "run", stage=1, recipe="release", **TINY)
+    run = train("deconvnet", data, tmp_path / "run", stage=1, recipe="release", resume=True, **TINY)
     mine, theirs = (load_model(folder.last, compile=True) for folder in (run, whole))
     assert isinstance(mine.optimizer, CaffeSGD) and mine.optimizer.decay_normalisation
     for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):

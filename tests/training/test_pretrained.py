@@ -9,13 +9,13 @@ from tests.weights import networks
 from tfdeconv.data.drawn import CLASS_NAMES, draw_dataset
 from tfdeconv.errors import UserError
 from tfdeconv.models import load_model
-from tfdeconv.training.pretrained import first_model, is_foreign
-from tfdeconv.training.stages import find_recipe
+from tfdeconv.training.init import load_init
+from tfdeconv.training.recipes import find_recipe
 from tfdeconv.training.train import train
 
 WIDTH = 1 / 32
 NAMES = ("ground", "tree", "sky")
-RECIPE = find_recipe("small", "stage1").with_changes(width=WIDTH, input_size=32)
+RECIPE = find_recipe("small", "deconvnet", 1).with_changes(width=WIDTH, input_size=32)
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def kernel(model, name):
 
 def test_a_training_file_of_the_release_goes_on(file, capsys):
     blobs = networks.deconvnet(WIDTH, 3, kernel=1, folded=False)
-    model = first_model(file(blobs), RECIPE, NAMES, "deconvnet", seed=0)
+    model = load_init(file(blobs), "deconvnet", RECIPE, NAMES, seed=0)
     assert "net.caffemodel: 59 layers loaded\n" in capsys.readouterr().out
     np.testing.assert_array_equal(kernel(model, "fc7")[0, 0], blobs["fc7"][0][..., 0, 0].T)
     others = networks.deconvnet(WIDTH, 21, kernel=1, folded=False)
-    first_model(file(others), RECIPE, NAMES, "deconvnet", seed=0)
+    load_init(file(others), "deconvnet", RECIPE, NAMES, seed=0)
     assert "58 layers loaded; not loaded, as they were: seg-score-voc" in capsys.readouterr().out
-    first_model(file(networks.deconvnet(WIDTH, 3, kernel=1)), RECIPE, NAMES, "deconvnet", seed=0)
+    load_init(file(networks.deconvnet(WIDTH, 3, kernel=1)), "deconvnet", RECIPE, NAMES, seed=0)
     told = capsys.readouterr().out
     assert "warning: the scales of bn1_1" in told
     # `train` has no option for it.
@@ -51,24 +51,24 @@ def test_vgg_for_every_network_and_the_rest_decided_by_the_seed(file, capsys):
     blobs = networks.vgg16(WIDTH)
     found = []
     for seed in (1, 1, 2):
-        model = first_model(file(blobs), RECIPE, NAMES, "deconvnet", seed)
+        model = load_init(file(blobs), "deconvnet", RECIPE, NAMES, seed)
         found.append(kernel(model, "fc6-deconv"))
         np.testing.assert_array_equal(
             kernel(model, "conv3_2"), blobs["conv3_2"][0].transpose(2, 3, 1, 0)
         )
     assert np.array_equal(found[0], found[1]) and not np.array_equal(found[0], found[2])
     assert "13 layers loaded" in capsys.readouterr().out
-    first_model(file(blobs), RECIPE, NAMES, "fcn8s", seed=0)
+    load_init(file(blobs), "fcn8s", RECIPE, NAMES, seed=0)
     assert "15 layers loaded" in capsys.readouterr().out
 
 
 def test_imagenet_is_asked_of_keras(monkeypatch, capsys):
     monkeypatch.setattr(keras.applications, "VGG16", lambda **options: wide_vgg(options))
-    model = first_model("imagenet", RECIPE.with_changes(width=1.0), NAMES, "deconvnet", seed=0)
+    model = load_init("imagenet", "deconvnet", RECIPE.with_changes(width=1.0), NAMES, seed=0)
     assert "imagenet: 13 layers loaded" in capsys.readouterr().out
     assert float(np.asarray(model.get_layer("conv5_3").bias)[0]) == 7.0
     with pytest.raises(UserError, match="fit width 1 alone: --width 1, or --recipe paper"):
-        first_model("imagenet", RECIPE, NAMES, "deconvnet", seed=0)
+        load_init("imagenet", "deconvnet", RECIPE, NAMES, seed=0)
 
 
 def wide_vgg(options):
@@ -91,25 +91,17 @@ def test_training_starts_from_it_and_goes_on(file, tmp_path):
     data = draw_dataset(tmp_path / "data", images=6, val=2, seed=0)
     path = file(networks.vgg16(WIDTH))
     options = {"width": WIDTH, "input_size": 32, "batch_size": 4, "steps": 2, "learning_rate": 1e-6}
-    run = train("stage1", data, tmp_path / "run", init=path, **options)
+    run = train("deconvnet", data, tmp_path / "run", stage=1, init=path, **options)
     trained = load_model(run.path)
     assert trained.output_shape[-1] == len(CLASS_NAMES)
     expected = networks.vgg16(WIDTH)["conv1_1"][0].transpose(2, 3, 1, 0)
     np.testing.assert_allclose(kernel(trained, "conv1_1"), expected, atol=1e-3)
     assert run.settings()["init"] == str(path)
-    train("stage1", data, tmp_path / "run", init=path, resume=True, **options)
-
-
-def test_what_is_foreign():
-    assert is_foreign("imagenet") and is_foreign("a/b.caffemodel")
-    assert not is_foreign("runs/stage1") and not is_foreign("model.keras")
-    assert first_model(None, RECIPE, NAMES, "deconvnet", seed=0) is None
+    train("deconvnet", data, tmp_path / "run", stage=1, init=path, resume=True, **options)
 
 
 def test_a_file_of_another_width_is_told(file):
     with pytest.raises(UserError, match="Choose the network, the width and the input size"):
-        first_model(
-            file(networks.deconvnet(1 / 16, 3, kernel=1)), RECIPE, NAMES, "deconvnet", seed=0
-        )
+        load_init(file(networks.deconvnet(1 / 16, 3, kernel=1)), "deconvnet", RECIPE, NAMES, seed=0)
     with pytest.raises(UserError, match="must fit the encoder"):
-        first_model(file(networks.vgg16(1 / 16)), RECIPE, NAMES, "deconvnet", seed=0)
+        load_init(file(networks.vgg16(1 / 16)), "deconvnet", RECIPE, NAMES, seed=0)

@@ -83,23 +83,23 @@ def test_an_interrupted_run_ends_as_the_whole_one_bit_for_bit(command, whole_run
 
 def test_resuming_a_finished_run_changes_nothing(drawn, start, whole_run):
     before = whole_run.model_file.read_bytes()
-    train("stage1", drawn, whole_run.path, init=start, resume=True, **TINY)
+    train("deconvnet", drawn, whole_run.path, stage=1, init=start, resume=True, **TINY)
     assert whole_run.model_file.read_bytes() == before
 
 
 def test_a_run_of_another_network_is_not_resumed(drawn, whole_run):
     with pytest.raises(UserError, match=r"other settings.*recipe"):
-        train("stage1", drawn, whole_run.path, resume=True, **{**TINY, "width": 1 / 8})
+        train("deconvnet", drawn, whole_run.path, stage=1, resume=True, **{**TINY, "width": 1 / 8})
 
 
 def test_a_run_is_not_overwritten(drawn, whole_run):
     with pytest.raises(UserError, match="--resume, or choose another folder"):
-        train("stage1", drawn, whole_run.path, **TINY)
+        train("deconvnet", drawn, whole_run.path, stage=1, **TINY)
 
 
 def test_resume_without_a_run_says_so(drawn, tmp_path):
     with pytest.raises(UserError, match=r"a folder without a run. Begin one without --resume"):
-        train("stage1", drawn, tmp_path / "nothing", resume=True, **TINY)
+        train("deconvnet", drawn, tmp_path / "nothing", stage=1, resume=True, **TINY)
 
 
 def test_calls_of_fit():

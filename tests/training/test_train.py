@@ -20,7 +20,7 @@ TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 4, "steps": 16}
 
 def test_a_diverged_encoder_is_told(drawn, tmp_path):
     with pytest.raises(UserError, match=r"encoder must stay finite.*at step \d+.*lower learning"):
-        train("stage1", drawn, tmp_path / "run", learning_rate=1e38, **TINY)
+        train("deconvnet", drawn, tmp_path / "run", stage=1, learning_rate=1e38, **TINY)
 
 
 def test_a_run_takes_the_colours_of_its_data(drawn, start, tmp_path):
@@ -28,7 +28,7 @@ def test_a_run_takes_the_colours_of_its_data(drawn, start, tmp_path):
     shutil.copytree(drawn, data)
     for path in (data / "SegmentationClass").iterdir():
         path.write_bytes(labels.encode_png(images.read_labels(path), colours))
-    run = train("stage1", data, tmp_path / "run", init=start, batch_size=4, steps=1)
+    run = train("deconvnet", data, tmp_path / "run", stage=1, init=start, batch_size=4, steps=1)
     np.testing.assert_array_equal(palette(load_model(run.path)), colours[:9])
     assert palette(load_model(start)) is None
 
@@ -39,14 +39,14 @@ def test_ctrl_c_while_the_encoder_learns_says_how_to_go_on(drawn, tmp_path, monk
 
     monkeypatch.setattr("tfdeconv.training.train.train_encoder", interrupted)
     for resume in (False, True):
-        with pytest.raises(TrainingInterrupted, match=r"learnt to classify.*--resume to begin"):
-            train("stage1", drawn, tmp_path / "run", resume=resume, **TINY)
+        with pytest.raises(TrainingInterrupted, match=r"trained to classify.*--resume to begin"):
+            train("deconvnet", drawn, tmp_path / "run", stage=1, resume=resume, **TINY)
 
 
 def test_a_diverged_loss_stops_and_keeps_the_last_good_state(drawn, start, tmp_path):
     options = {"init": start, "batch_size": 4, "steps": 16}
     with pytest.raises(UserError, match=r"weights must stay finite.*at step \d+.*lower learning"):
-        train("stage1", drawn, tmp_path / "run", learning_rate=1e30, **options)
+        train("deconvnet", drawn, tmp_path / "run", stage=1, learning_rate=1e30, **options)
     run = RunFolder(tmp_path / "run")
     if run.last.is_dir():
         assert all(np.isfinite(weights).all() for weights in load_model(run.last).get_weights())
@@ -61,9 +61,11 @@ def test_stage_2_starts_from_stage_1_in_mixed_precision(drawn, start, tmp_path):
     }
     boxes.save(tmp_path / "p.npz", found, {})
     options = {"mixed_precision": True, "batch_size": 4}
-    first = train("stage1", drawn, tmp_path / "stage1", init=start, steps=1, **options)
+    first = train("deconvnet", drawn, tmp_path / "stage1", stage=1, init=start, steps=1, **options)
     options["proposals"] = tmp_path / "p.npz"
-    run = train("stage2", drawn, tmp_path / "stage2", init=first.path, steps=2, **options)
+    run = train(
+        "deconvnet", drawn, tmp_path / "stage2", stage=2, init=first.path, steps=2, **options
+    )
     # A fresh solver: its steps are those of this stage.
     assert int(load_model(run.last, compile=True).optimizer.iterations) == 2
     model = load_model(run.path)
@@ -75,12 +77,12 @@ def test_stage_2_starts_from_stage_1_in_mixed_precision(drawn, start, tmp_path):
 
 def test_stage_2_must_have_proposals(drawn, tmp_path):
     with pytest.raises(UserError, match="tfdeconv propose"):
-        train("stage2", drawn, tmp_path / "run", **TINY)
+        train("deconvnet", drawn, tmp_path / "run", stage=2, **TINY)
 
 
 def test_the_size_of_the_first_model_cannot_be_changed(drawn, start, tmp_path):
     with pytest.raises(UserError, match="`input_size` must be that of the model to start from, 32"):
-        train("stage1", drawn, tmp_path / "run", init=start, input_size=64)
+        train("deconvnet", drawn, tmp_path / "run", stage=1, init=start, input_size=64)
 
 
 def test_a_model_for_other_classes_is_refused(drawn, start, tmp_path):
@@ -92,7 +94,7 @@ def test_a_model_for_other_classes_is_refused(drawn, start, tmp_path):
     with pytest.raises(
         UserError, match="must be trained for the classes of the data, ground, tree"
     ):
-        train("stage1", other, tmp_path / "run", init=start)
+        train("deconvnet", other, tmp_path / "run", stage=1, init=start)
 
 
 def test_without_a_val_split_the_last_model_is_kept(drawn, tmp_path):
@@ -103,7 +105,7 @@ def test_without_a_val_split_the_last_model_is_kept(drawn, tmp_path):
         os.symlink(drawn / name, bare / name)
     (bare / "ImageSets" / "Segmentation").mkdir(parents=True)
     os.symlink(lists / "train.txt", bare / "ImageSets" / "Segmentation" / "train.txt")
-    run = train("stage1", bare, tmp_path / "run", **{**TINY, "steps": 2})
+    run = train("deconvnet", bare, tmp_path / "run", stage=1, **{**TINY, "steps": 2})
     last = load_model(run.last)
     without_heads = keras.Model(last.input, last.outputs[0]).get_weights()
     for mine, theirs in zip(load_model(run.path).get_weights(), without_heads, strict=True):
@@ -120,13 +122,13 @@ def test_an_image_without_objects_gives_no_window_and_one_without_any_is_told(tm
     files.write_bytes(root / "JPEGImages" / "a.png", images.encode_png(np.zeros((40, 50, 3), "u1")))
     files.write_text(root / "ImageSets" / "Segmentation" / "train.txt", "a\n")
     with pytest.raises(UserError, match="object"):
-        train("stage1", root, tmp_path / "run", **TINY)
+        train("deconvnet", root, tmp_path / "run", stage=1, **TINY)
 
 
 def test_a_file_that_breaks_during_training_is_named(drawn, tmp_path, monkeypatch):
     broken = tmp_path / "data"
     shutil.copytree(drawn, broken)
-    planned = inputs.stage_data
+    planned = inputs.read_data
 
     def plan_then_break(*arguments):
         found = planned(*arguments)
@@ -134,6 +136,6 @@ def test_a_file_that_breaks_during_training_is_named(drawn, tmp_path, monkeypatc
             found.split.label_path(name).write_bytes(b"gone")
         return found
 
-    monkeypatch.setattr("tfdeconv.training.train.stage_data", plan_then_break)
+    monkeypatch.setattr("tfdeconv.training.train.read_data", plan_then_break)
     with pytest.raises(UserError, match=r"train_\d+\.png.*tfdeconv check"):
-        train("stage1", broken, tmp_path / "run", **TINY)
+        train("deconvnet", broken, tmp_path / "run", stage=1, **TINY)

@@ -8,11 +8,10 @@ from tfdeconv import images, labels
 from tfdeconv.boxes import Proposals
 from tfdeconv.data.voc import Split, read_split
 from tfdeconv.errors import UserError
-from tfdeconv.weak.localise import Found, class_boxes, localise, present, summary
-from tfdeconv.weak.localiser import Localiser
+from tfdeconv.weak.boxes import refine_box
+from tfdeconv.weak.localise import Found, Localiser, class_boxes, classes_in, localise, summary
 from tfdeconv.weak.maps import box_of
-from tfdeconv.weak.outline import outlined
-from tfdeconv.weak.pseudo_set import write_pseudo_set
+from tfdeconv.weak.pseudo_labels import write_pseudo_set
 
 # Roughly the red block, roughly the green one, and ones of nothing.
 CANDIDATES = np.float32([[0, 34, 12, 50], [7, 4, 33, 31], [19, 41, 29, 53], [0, 0, 40, 60]])
@@ -80,7 +79,7 @@ def test_the_box_is_the_best_candidate_moved_to_the_edges(localiser, split) -> N
     for label, roughly in ((1, CANDIDATES[1]), (2, CANDIDATES[2])):
         heat, box = sights[label]
         np.testing.assert_array_equal(heat, heats[label])
-        assert box.tolist() == outlined(image, np.round(roughly)).tolist()
+        assert box.tolist() == refine_box(image, np.round(roughly)).tolist()
 
 
 def test_a_wrong_box_does_not_count(found) -> None:
@@ -104,7 +103,7 @@ def test_boxes_of_objects_and_of_classes() -> None:
     assert class_boxes(truth, objects, 2).tolist() == [[0, 1, 2, 2], [0, 3, 2, 4]]
     assert class_boxes(truth, None, 2).tolist() == [[0, 1, 2, 4]]
     assert class_boxes(truth, np.zeros_like(truth), 1).tolist() == [[1, 0, 2, 1]]
-    assert present(truth) == [1, 2]
+    assert classes_in(truth) == [1, 2]
 
 
 def test_the_pseudo_set_is_a_data_set(localiser, split, tmp_path) -> None:

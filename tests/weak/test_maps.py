@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.reference import localisation as reference
-from tfdeconv.weak.maps import box_of, heatmap, mean_heat, pseudo_labels
+from tfdeconv.weak.maps import box_of, heatmap, mean_heat
+from tfdeconv.weak.pseudo_labels import pseudo_labels
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Learning from the classes of images: what the classifier is shown, and that it learns."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,8 +11,7 @@ from tfdeconv import images, labels
 from tfdeconv.data.voc import Split, read_split
 from tfdeconv.errors import UserError
 from tfdeconv.weak import train
-from tfdeconv.weak.tags import LEAST_AREA, read_tags, tagged_batches
-from tfdeconv.weak.train import Recipe, train_classifier
+from tfdeconv.weak.train import LEAST_AREA, Recipe, read_tags, tagged_batches, train_classifier
 
 SMALL = Recipe(width=1 / 32, input_size=32, stride=16, steps=6, batch_size=4)
 
@@ -87,7 +87,9 @@ def test_trained_once_and_opened_again(split, tmp_path) -> None:
 
 @pytest.mark.large
 def test_it_learns_to_tell_the_colours(split, tmp_path) -> None:
-    model = train_classifier(split, tmp_path / "run", recipe=SMALL._replace(steps=60), seed=0)
+    model = train_classifier(
+        split, tmp_path / "run", recipe=dataclasses.replace(SMALL, steps=60), seed=0
+    )
     shown = np.stack([np.full((32, 32, 3), colour, np.float32) for colour in COLOURS[1:]])
     assert model.predict(shown, verbose=0).argmax(-1).tolist() == [0, 1]
 
@@ -104,7 +106,7 @@ def test_images_without_objects_are_told(split, tmp_path) -> None:
 @pytest.mark.parametrize("width", [0, -1.0, float("nan"), float("inf")])
 def test_a_width_of_no_network_is_told_and_nothing_begun(split, tmp_path, width) -> None:
     with pytest.raises(UserError, match="`width` must be positive and finite"):
-        train_classifier(split, tmp_path / "run", recipe=SMALL._replace(width=width))
+        train_classifier(split, tmp_path / "run", recipe=dataclasses.replace(SMALL, width=width))
     assert not (tmp_path / "run").exists()
 
 
@@ -124,10 +126,11 @@ def test_the_same_data_by_another_path_is_the_same_run(split, tmp_path, monkeypa
     [
         (
             "{}",
-            r"must be new or hold a classifier.*other settings \(batch_size: None there, 4 here",
+            r"must be new or hold a classifier.*other settings \(class_names: None .*"
+            r"recipe\.batch_size: None there, 4 here",
         ),
-        ("{", r"run.json` must be the notes of a training that has begun. Received: Expecting"),
-        ("7", r"run.json` must be the notes of a training that has begun. Received: int in place"),
+        ("{", r"run.json` must be a file that a training wrote. Received: Expecting"),
+        ("7", r"run.json` must be a file that a training wrote. Received: int instead"),
     ],
 )
 def test_a_folder_of_another_run_is_told_without_resume(split, tmp_path, notes, message) -> None:

@@ -62,19 +62,17 @@ def run(args: argparse.Namespace) -> None:
     from tfdeconv.models.cam import POOLINGS
     from tfdeconv.proposals import propose_files
     from tfdeconv.weak import localise
-    from tfdeconv.weak.candidates import CANDIDATES
-    from tfdeconv.weak.localiser import Localiser
-    from tfdeconv.weak.maps import HIGH, LOW
-    from tfdeconv.weak.pseudo_set import require_apart, write_pseudo_set
-    from tfdeconv.weak.tags import require_objects
-    from tfdeconv.weak.train import Recipe, train_classifier
+    from tfdeconv.weak.boxes import CANDIDATES
+    from tfdeconv.weak.localise import Localiser
+    from tfdeconv.weak.pseudo_labels import require_apart, write_pseudo_set
+    from tfdeconv.weak.train import Recipe, require_objects, train_classifier
 
     out = files.ensure_writable_folder(args.out)
     train, val = read_split(args.data, "train"), read_split(args.data, "val")
     require_apart(train, out / "pseudo")
     require_objects(val)
-    chosen = {name: getattr(args, name) for name in Recipe._fields if hasattr(args, name)}
-    recipe = Recipe(**chosen)
+    chosen = vars(args).keys() & vars(Recipe()).keys()
+    recipe = Recipe(**{name: getattr(args, name) for name in chosen})
     numbers: dict[str, Any] = {}
     found: dict[str, list[Found]] = {}
     localisers = {}
@@ -90,7 +88,7 @@ def run(args: argparse.Namespace) -> None:
             found[pooling].append(kept)
         numbers[pooling] = localise.summary(found[pooling])._asdict()
     files.write_bytes(out / "cam.png", encode_png(_picture(val, found)))
-    mean_iou = write_pseudo_set(localisers["average"], train, out / "pseudo", LOW, HIGH)
+    mean_iou = write_pseudo_set(localisers["average"], train, out / "pseudo")
     # No pixel is given a label where every one is in doubt, and JSON has no NaN.
     numbers["pseudo_labels"] = {"mean_iou": None if math.isnan(mean_iou) else mean_iou}
     files.write_json(out / "cam.json", numbers)

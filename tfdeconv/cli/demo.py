@@ -107,9 +107,10 @@ def _train(out: Path, data: Path, stage: str, arguments: argparse.Namespace) -> 
 
     second = stage == "stage2"
     train(
-        stage,
+        "deconvnet",
         data,
         out / stage,
+        stage=2 if second else 1,
         init=out / "stage1" if second else None,
         proposals=out / "proposals.npz" if second else None,
         seed=arguments.seed,

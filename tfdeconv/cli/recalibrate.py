@@ -72,10 +72,10 @@ def run(args: argparse.Namespace) -> None:
             f"Received: {args.model!r} alone. Add --out FILE.keras."
         )
     batch_norm.measurable(model)
-    trained = batch_norm.trained_on(args.model)
+    proposals, background = batch_norm.trained_on(args.model)
     options = {name: getattr(args, name) for name in ("batches", "batch_size") if name in args}
     images = batch_norm.window_images(
-        model, args.data, args.proposals or trained.proposals, trained.background, **options
+        model, args.data, args.proposals or proposals, background, **options
     )
     batches = len(images)
     layers = batch_norm.recalibrate(model, track(images, "Measuring", batches))

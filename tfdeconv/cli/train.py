@@ -23,7 +23,8 @@ import argparse
 import difflib
 
 HELP = "train stage 1 (single objects), stage 2 (proposals) or another network"
-# As in `tfdeconv.training.stages`, which would load Keras.
+# The stages of DeconvNet, and the other networks of `tfdeconv.training.recipes`, which would load
+# Keras.
 STAGES = (
     "stage1",
     "stage2",
@@ -47,7 +48,7 @@ STAGES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `tfdeconv train`."""
     parser.add_argument(
-        "stage", type=_stage, metavar="NETWORK", help="stage1, stage2, or another network"
+        "network", type=_stage, metavar="NETWORK", help="stage1, stage2, or another network"
     )
     parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
     parser.add_argument("--out", required=True, metavar="RUN", help="run folder to write")
@@ -93,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     options = {name: value for name, value in vars(arguments).items() if value is not None}
     del options["run"], options["command"]
+    if stage := {"stage1": 1, "stage2": 2}.get(arguments.network):
+        options |= {"network": "deconvnet", "stage": stage}
     folder = train(**options)
     state = folder.load_state()
     row = state["history"][-1]

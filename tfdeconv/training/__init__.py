@@ -1,4 +1,4 @@
-"""Training in two stages with plain `compile` and `fit`: recipes, losses, run folders."""
+"""Training with plain `compile` and `fit`: recipes, losses, run folders."""
 
 from tfdeconv.training.caffe_sgd import CaffeSGD
 

@@ -1,19 +1,17 @@
-"""Statistics of batch normalisation, measured over training windows: "make testable".
+"""Precise batch norm: statistics measured over training windows, the release's "make testable".
 
-The release trains and validates with the statistics of the batch at hand and keeps no averages.
-Afterwards it measures them once for inference, over 501 batches of 28 windows of stage 2: every
-layer's mean and variance are averaged over the batches, and each batch is normalised by its own
-statistics on its way up. The files of its training have none; models trained here have moving
-averages of the last few batches, which are noisier. Networks that see whole images keep theirs:
-windows about objects are not what they see then, and a U-Net lost by it (0.61 to 0.58).
+The release trains and validates with the statistics of the batch and keeps no averages. Afterwards
+it measures them once for inference, over 501 batches of 28 windows of stage 2: mean and variance of
+every layer are averaged over the batches, each of which is normalised by its own statistics. The
+files of its training have none; models trained here have moving averages of the last few batches,
+which are noisier. Networks that run on full images keep theirs: windows about objects are not what
+they are used on, and a U-Net lost by it (mean IoU 0.61 to 0.58).
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,6 +21,7 @@ from tfdeconv import boxes
 from tfdeconv.data import pipeline, voc, windows
 from tfdeconv.errors import UserError
 from tfdeconv.models.base import leaves
+from tfdeconv.training.run_folder import RunFolder
 
 # The release: 501 of 28. After 100, the statistics of a network of width 1/8 were within 0.013
 # deviations (means) and about one per cent (variances) of those after 501.
@@ -34,16 +33,16 @@ def recalibrate(model: keras.Model, batches: Iterable[Any]) -> int:
 
     Args:
         model: A model with `keras.layers.BatchNormalization` or ours; frozen ones keep theirs.
-            Dropout is off while they are measured.
+            Dropout is off meanwhile.
         batches: `(batch, height, width, 3)` RGB images in [0, 255], at least one batch. The
-            variance is that of the batch, not an estimate for more: larger batches are nearer to
-            the truth, and those of training are what the weights are used to.
+            variance is the biased one of each batch: use the batch size of training or a larger
+            one.
 
     Returns:
         The number of layers measured.
 
     Raises:
-        UserError: when there is nothing to measure, or the statistics are folded into the scales.
+        UserError: when there is no batch normalisation, or it was folded into the scales.
 
     Example:
 
@@ -61,7 +60,7 @@ def recalibrate(model: keras.Model, batches: Iterable[Any]) -> int:
     norms = measurable(model)
     sums = [np.zeros((2, layer.moving_mean.shape[0])) for layer in norms]
     count = 0
-    with _by_batch_alone(model, norms):
+    with _no_momentum(model, norms):
         forward = tf.function(lambda images: model(images, training=True))
         for images in batches:
             forward(tf.convert_to_tensor(images))
@@ -79,7 +78,7 @@ def measurable(model: keras.Model) -> list[keras.layers.BatchNormalization]:
     """Returns the batch normalisations of a model whose statistics can be measured.
 
     Raises:
-        UserError: when there are none, or they are folded into the scales.
+        UserError: when there are none, or they were folded into the scales.
     """
     norms = [
         layer
@@ -113,7 +112,7 @@ def window_images(
         model: Gives the size of the windows.
         data: Folder in PASCAL VOC layout; its split `train` is used.
         proposals: File written by `tfdeconv propose`, for windows of stage 2; None for stage 1.
-        background: Whether stage 2 sees windows of the background, too.
+        background: Whether stage 2 also has windows of the background.
         batches: How many.
         batch_size: Windows in each.
 
@@ -140,38 +139,34 @@ def window_images(
     return dataset.map(lambda images, labels: images)
 
 
-class Trained(NamedTuple):
-    """What a run was trained on.
+def trained_on(path: str | os.PathLike[str]) -> tuple[str | None, bool]:
+    """Returns the windows that the run in a folder was trained on.
 
-    Attributes:
-        proposals: The file of its proposals, None for stage 1.
-        background: Whether it saw windows of the background.
+    Returns:
+        The file of its proposals, None for stage 1 and for models that are no runs; and whether
+        the windows included the background.
+
+    Raises:
+        UserError: when the settings of the run cannot be read.
     """
-
-    proposals: str | None
-    background: bool
-
-
-def trained_on(path: str | os.PathLike[str]) -> Trained:
-    """Returns what the run in a folder was trained on; for other models, objects alone."""
-    notes = Path(path) / "run.json"
-    if not notes.is_file():
-        return Trained(None, False)
+    run = RunFolder(path)
+    if not run.exists:
+        return None, False
+    settings = run.settings()
     try:
-        settings = json.loads(notes.read_text("utf-8"))
-        return Trained(settings["proposals"], settings["recipe"]["background"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return settings["proposals"], settings["recipe"]["background"]
+    except (KeyError, TypeError) as error:
         raise UserError(
-            f"`{notes}` must be written by `tfdeconv train`. Received: {error!r}. Name "
-            f"`{Path(path) / 'model.keras'}` itself."
+            f"`{path}` must be a run of `tfdeconv train`. Received: run.json without {error}. Name "
+            f"`{run.model_file}` itself."
         ) from error
 
 
 @contextlib.contextmanager
-def _by_batch_alone(
+def _no_momentum(
     model: keras.Model, norms: list[keras.layers.BatchNormalization]
 ) -> Iterator[None]:
-    # Without momentum the moving averages are those of the last batch, whatever the kernel.
+    # Without momentum the moving averages are the statistics of the last batch.
     changed = [(layer, "momentum", layer.momentum) for layer in norms]
     changed += [(layer, "rate", layer.rate) for layer in leaves(model) if _drops(layer)]
     try:
@@ -188,6 +183,6 @@ def _drops(layer: keras.Layer) -> bool:
 
 
 def _is_folded(layer: keras.layers.BatchNormalization) -> bool:
-    # What `load_caffemodel` writes for an affine map; no measured variance is one minus epsilon.
+    # What `load_caffemodel` writes for a scale and shift; no measured variance is 1 - epsilon.
     mean, variance = np.asarray(layer.moving_mean), np.asarray(layer.moving_variance)
     return bool((mean == 0.0).all() and (variance == np.float32(1.0 - layer.epsilon)).all())

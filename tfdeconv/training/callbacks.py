@@ -1,4 +1,4 @@
-"""What a training does beside the steps: checkpoints, logs, and stopping without loss."""
+"""Callbacks of a training: checkpoints, logs, and stopping without losing the state."""
 
 import math
 import signal
@@ -20,25 +20,46 @@ class TrainingInterrupted(UserError):
     """Training was stopped by Ctrl-C or SIGTERM; its state is saved."""
 
 
-class Progress(keras.callbacks.ProgbarLogger):
-    """The line that Keras prints, about the scores alone: five heads would fill the terminal."""
+class RequireFinite(keras.callbacks.Callback):
+    """Stops a training whose loss is NaN or infinite.
+
+    Args:
+        what: What is trained, for the message.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Moves the bar."""
+        """Checks the loss."""
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise UserError(
+                f"The loss of the {self.what} must stay finite. Received: loss={loss} at step "
+                f"{batch + 1}. Train with a lower learning rate or without mixed precision."
+            )
+
+
+class Progress(keras.callbacks.ProgbarLogger):
+    """The line that Keras prints, for the scores alone: five heads would fill the terminal."""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Updates the bar."""
         super().on_train_batch_end(batch, without_heads(logs or {}, self.model))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Prints what was measured."""
+        """Prints losses and metrics."""
         super().on_epoch_end(epoch, without_heads(logs or {}, self.model))
 
 
 class Keeper(keras.callbacks.Callback):
-    """Keeps the state of a run: after every validation, on Ctrl-C, and never a diverged one.
+    """Saves the state of a run after every validation and on Ctrl-C, and never a diverged one.
 
     Args:
         run: Where to write.
         state: `{"step", "best", "history"}`, as saved; "step" counts the batches trained.
-        total: Batches of the whole training.
+        total: Batches of the full training.
     """
 
     def __init__(self, run: RunFolder, state: dict[str, Any], total: int) -> None:
@@ -51,7 +72,7 @@ class Keeper(keras.callbacks.Callback):
         self._handlers: dict[int, Any] = {}
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Takes over Ctrl-C and SIGTERM."""
+        """Installs handlers of Ctrl-C and SIGTERM."""
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._handlers[number] = signal.signal(number, self._ask_to_stop)
@@ -85,13 +106,13 @@ class Keeper(keras.callbacks.Callback):
             self._stop()
 
     def restore_handlers(self) -> None:
-        """Gives Ctrl-C and SIGTERM back."""
+        """Restores the handlers of Ctrl-C and SIGTERM."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        # A second Ctrl-C is not held back: whoever insists need not wait for the batch.
+        # A second Ctrl-C stops at once, without waiting for the batch.
         self._stop_asked = True
         self.restore_handlers()
 
@@ -103,9 +124,9 @@ class Keeper(keras.callbacks.Callback):
         )
 
     def _check_weights(self) -> None:
-        # A loss is that of the weights before the step; a finite one may have ruined them.
+        # The loss is that of the weights before the step, which may have made them infinite.
         if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
-            self._diverge("weights that are not")
+            self._diverge("weights that are not finite")
 
     def _diverge(self, what: str) -> NoReturn:
         self.restore_handlers()
@@ -120,8 +141,8 @@ class Keeper(keras.callbacks.Callback):
 
     def _last_good(self) -> str:
         if self._saved_step:
-            return f"The state after step {self._saved_step} is kept in `{self.run.last}`."
-        return "No step was good enough to be kept."
+            return f"The state after step {self._saved_step} is saved in `{self.run.last}`."
+        return "No state was saved before."
 
     def _write_tensorboard(self, row: dict[str, float]) -> None:
         # The op rather than tf.summary.scalar, which needs TensorBoard to be installed.

@@ -1,4 +1,4 @@
-"""Weights for the classes of a data set whose pixels are not shared fairly."""
+"""Weights that balance the classes of a data set in the loss."""
 
 import numpy as np
 
@@ -14,10 +14,10 @@ def count_classes(split: Split) -> np.ndarray:
         split: The data set.
 
     Returns:
-        `(images, classes)` int64; ignored pixels count nowhere.
+        `(images, classes)` int64; pixels labelled 255 are not counted.
 
     Raises:
-        UserError: when a label map is missing, damaged, or has a class the data set has not.
+        UserError: when a label map is missing, damaged, or has an unknown class.
 
     Example:
 
@@ -44,11 +44,11 @@ def median_frequency(counts: np.ndarray) -> tuple[float, ...]:
         counts: `(images, classes)` pixels, ignored ones left out, as `count_classes` returns them.
 
     Returns:
-        A weight for every class, above 0. A class that no image has is no part of the median, and
+        A weight for every class, above 0. A class that no image has is not part of the median, and
         gets the weight 1.
 
     Raises:
-        ValueError: when `counts` is no such array, is negative somewhere, or has no pixel at all.
+        ValueError: when `counts` has another shape, a negative number, or no pixel.
 
     Example:
 

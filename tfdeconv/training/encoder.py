@@ -1,11 +1,10 @@
-"""What a network trained from scratch has in place of the paper's VGG-16: a trained encoder.
+"""The encoder of a network: trained on its own where there is no VGG-16, or frozen.
 
 The paper starts stage 1 from a VGG-16 that was trained to classify ImageNet (section 4.2). Without
-one, the encoder first learns to classify the objects of the stage 1 windows: a decoder of 14 layers
-gets going much sooner on features that already tell the classes apart.
+one, the encoder first learns to classify the objects of the windows of stage 1: a decoder of 14
+layers learns much faster on features that separate the classes.
 """
 
-import math
 import sys
 
 import keras
@@ -15,17 +14,18 @@ from keras import layers
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.models import SegmentationModel
-from tfdeconv.training.inputs import StageData, training_batches
-from tfdeconv.training.ready import make_ready
+from tfdeconv.training.callbacks import RequireFinite
+from tfdeconv.training.init import make_ready
+from tfdeconv.training.inputs import TrainingData, training_batches
 from tfdeconv.training.recipes import Recipe
 
 
-def train_encoder(model: SegmentationModel, inputs: StageData, recipe: Recipe, seed: int) -> None:
-    """Trains the layers of `model` up to `fc7` to classify the object of a stage 1 window.
+def train_encoder(model: SegmentationModel, data: TrainingData, recipe: Recipe, seed: int) -> None:
+    """Trains the encoder of a network to classify the object of a stage 1 window.
 
     Args:
         model: The network; its encoder is trained in place.
-        inputs: The data of stage 1.
+        data: The data of stage 1.
         recipe: Gives batch size, learning rate and `encoder_steps`, the number of batches.
         seed: Decides the order of the windows.
 
@@ -44,41 +44,62 @@ def train_encoder(model: SegmentationModel, inputs: StageData, recipe: Recipe, s
         metrics=["accuracy"],
     )
     make_ready(classifier)
-    # Another seed than the training that follows: it need not see the same windows first.
-    batches = training_batches(inputs, recipe, seed + 1, 0, steps)
+    # Another seed than that of the training that follows, which then sees the windows in another
+    # order.
+    batches = training_batches(data, recipe, seed + 1, 0, steps)
     classifier.fit(
-        batches.map(lambda images, labels: (images, object_class(labels))),
+        batches.map(lambda images, labels: (images, _object_class(labels))),
         steps_per_epoch=steps,
-        callbacks=[_RequireFinite()],
+        callbacks=[RequireFinite("encoder")],
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 2,
     )
 
 
-class _RequireFinite(keras.callbacks.Callback):
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise UserError(
-                f"The loss of the encoder must stay finite. Received: loss={loss} at step "
-                f"{batch + 1} of it. Train with a lower learning rate or without mixed precision."
-            )
+def _object_class(labels: tf.Tensor) -> tf.Tensor:
+    # Label maps of stage 1 have one class; a crop that lost its object is background.
+    labels = tf.cast(labels, tf.int32)
+    return tf.reduce_max(tf.where(labels == IGNORE_LABEL, 0, labels), axis=[1, 2])
 
 
-def object_class(labels: tf.Tensor) -> tf.Tensor:
-    """Returns the class of the one object of stage 1 label maps.
+def freeze_encoder(model: keras.Model, until: str | None = None) -> tuple[str, ...]:
+    """Freezes the encoder of a network, the statistics of its batch normalisation included.
+
+    Frozen layers have no trainable weights; their batch normalisations use the statistics they have
+    and do not update them, in `fit` too. `model.save` saves which layers are frozen, and
+    `recalibrate` leaves them out. Dropout between frozen layers stays active.
 
     Args:
-        labels: `(batch, height, width)` uint8; background, one class and void.
+        model: A functional model, of `tfdeconv.models` or any other. Compile it (again) afterwards.
+        until: Name of the last layer to freeze, with all layers that it takes its input from. By
+            default the encoder of a network of `tfdeconv.models`.
 
     Returns:
-        `(batch,)` int32; 0 where a crop lost its object.
+        The names of the frozen layers that have weights, in the order of the model.
+
+    Raises:
+        UserError: when the model has no layer `until`, or is not of `tfdeconv.models` and `until`
+            is not given.
 
     Example:
 
-    >>> labels = tf.constant([[[0, 3], [255, 3]], [[0, 0], [255, 0]]], tf.uint8)
-    >>> object_class(labels).numpy().tolist()
-    [3, 0]
+    >>> from tfdeconv.models import DeconvNet
+    >>> model = DeconvNet(3, (32, 32, 3), width=1 / 32)
+    >>> freeze_encoder(model)[-2:]
+    ('fc7', 'bnfc7')
+    >>> model.trainable_weights[0].path
+    'fc6-deconv/kernel'
     """
-    labels = tf.cast(labels, tf.int32)
-    return tf.reduce_max(tf.where(labels == IGNORE_LABEL, 0, labels), axis=[1, 2])
+    if until is None and isinstance(model, SegmentationModel):
+        encoder = model.encoder()
+    elif until in [layer.name for layer in model.layers]:
+        encoder = keras.Model(model.inputs, model.get_layer(until).output)
+    else:
+        raise UserError(
+            f"The encoder of {model.name} must end in a layer {until or 'of a known name'}. "
+            "Received: a network without it. Name the last layer to freeze, `until=...`."
+        )
+    frozen = [layer for layer in model.layers if layer in encoder.layers]
+    for layer in frozen:
+        layer.trainable = False
+    return tuple(layer.name for layer in frozen if layer.weights)

@@ -1,13 +1,13 @@
-"""Deep supervision: during training a network that unpools is asked half way, too.
+"""Auxiliary heads: deep supervision of networks that unpool.
 
-From scratch, the gradient that reaches the first of fourteen deconvolutions says little. A 1x1
-convolution on the map before every unpooling scores the classes at that map's resolution; its loss
-is added to that of the network. The heads live only in the training: the model that a run folder
-keeps to be used does not have them.
+From scratch, the gradient that reaches the first of fourteen deconvolutions is weak. A 1x1
+convolution on the map before every unpooling scores the classes at the resolution of that map; its
+loss is added to that of the network. The heads exist only in training: the model that a run folder
+keeps for inference does not have them.
 
 Reference:
-    Lee, Xie, Gallagher, Zhang, Tu: Deeply-Supervised Nets, AISTATS 2015. The paper of DeconvNet has
-    no heads, since it starts from a trained VGG-16; neither have its recipes here.
+    Lee, Xie, Gallagher, Zhang, Tu: Deeply-Supervised Nets, AISTATS 2015. The paper of DeconvNet,
+    which starts from a trained VGG-16, has no heads, and neither have its recipes here.
 """
 
 from typing import Any
@@ -27,10 +27,10 @@ def with_heads(model: keras.Model, size: int) -> keras.Model:
     """Returns `model` with a head on every map that is unpooled.
 
     Args:
-        model: A network; its layers are shared, not copied. One that unpools nothing stays as it
-            is: PSPNet and the Deep Contextual Network bring auxiliary classifiers of their own.
-        size: side of the images of the training. A map whose pixels do not stand for a whole number
-            of theirs, as in a SegNet at 50 pixels, gets no head.
+        model: A network; its layers are shared, not copied. One without unpooling is returned as it
+            is; PSPNet and the Deep Contextual Network have auxiliary classifiers of their own.
+        size: side of the images of the training. A map whose pixels do not correspond to a whole
+            number of the image's, as in a SegNet at 50 pixels, gets no head.
 
     Returns:
         A model of the same name whose outputs are the scores of `model` and, coarse to fine, those
@@ -48,16 +48,15 @@ def with_heads(model: keras.Model, size: int) -> keras.Model:
     unpooled = [x for x, step in zip(coarse_to_fine, steps, strict=True) if size % 2**step == 0]
     if not unpooled:
         return model
-    classes = model.output.shape[-1]
     heads = [
         layers.Conv2D(
-            classes,
+            model.output.shape[-1],
             1,
             dtype="float32",
             data_format="channels_last",
-            name=f"head-{values._keras_history.operation.name}",
-        )(values)
-        for values in unpooled
+            name=f"head-{x._keras_history.operation.name}",
+        )(x)
+        for x in unpooled
     ]
     outputs = [model.output, *heads]
     if isinstance(model, SegmentationModel):
@@ -66,7 +65,7 @@ def with_heads(model: keras.Model, size: int) -> keras.Model:
 
 
 def objectives(model: keras.Model, recipe: Recipe) -> dict[str, Any]:
-    """Returns what `model.compile` is to minimise and to measure.
+    """Returns losses and metrics for `model.compile`.
 
     Args:
         model: A network, with heads or without.
@@ -88,7 +87,7 @@ def objectives(model: keras.Model, recipe: Recipe) -> dict[str, Any]:
 
 
 def repeat_labels(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Dataset:
-    """Returns batches with the labels once for every output of `model`, as Keras wants them."""
+    """Returns batches with the labels once for every output of `model`, as Keras expects them."""
     count = len(model.outputs)
     if count == 1:
         return batches
@@ -96,14 +95,14 @@ def repeat_labels(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Datas
 
 
 def without_heads(logs: dict[str, Any], model: keras.Model) -> dict[str, Any]:
-    """Returns what `fit` measured of the network itself, named as without heads.
+    """Returns the logs of the scores alone, named as without heads.
 
     Args:
         logs: Names and values, as a callback receives them.
         model: The model that is trained.
 
     Returns:
-        The same without heads; otherwise `loss`, `mean_iou`, `val_loss`, ... of the scores alone.
+        `logs` itself without heads; otherwise `loss`, `mean_iou`, `val_loss`, ... of the scores.
 
     Example:
 

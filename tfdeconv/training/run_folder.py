@@ -1,9 +1,9 @@
-"""The folder that a training writes, and what it takes to go on with it.
+"""The folder that a training writes, and what resuming needs.
 
-RUN/model.keras       the best model so far by validation mean IoU (the last one without one)
+RUN/model.keras       the best model so far by validation mean IoU (without one, the last model)
 RUN/last/             model.keras with the optimizer, and state.json: where --resume goes on
-RUN/run.json          what was asked for: stage, recipe, data, seed, class names, versions
-RUN/log.csv           one row a validation
+RUN/run.json          the settings: network, stage, recipe, data, seed, class names, versions
+RUN/log.csv           one row per validation
 RUN/tensorboard/      the same for TensorBoard
 """
 
@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from tfdeconv import files
 from tfdeconv.errors import UserError
 from tfdeconv.models import SegmentationModel
 from tfdeconv.models.saved import MODEL_FILE
+from tfdeconv.version import __version__
 
 
 class RunFolder:
@@ -41,7 +44,7 @@ class RunFolder:
         return (self.path / "run.json").is_file()
 
     def require_new(self) -> None:
-        """Refuses a folder that holds a run already.
+        """Checks that the folder holds no run.
 
         Raises:
             UserError: when it does.
@@ -53,42 +56,46 @@ class RunFolder:
             )
 
     def begin(self, settings: dict[str, Any]) -> None:
-        """Notes what was asked for.
+        """Writes the settings of a new run, with the versions of what runs it.
 
         Raises:
-            UserError: when the folder holds a run already or cannot be written.
+            UserError: when the folder cannot be written.
         """
-        self.require_new()
+        versions = {
+            "tfdeconv": __version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+        }
         files.ensure_writable_folder(self.path)
-        files.write_json(self.path / "run.json", settings)
+        files.write_json(self.path / "run.json", {**settings, "versions": versions})
 
     def settings(self) -> dict[str, Any]:
-        """Returns what was asked for when the run began.
+        """Returns the settings of the run.
 
         Raises:
-            UserError: when there is no run, or its notes are damaged.
+            UserError: when there is no run, or the file is damaged.
         """
-        return self._read_json(self.path / "run.json")
+        return _read_json(self.path / "run.json")
 
     def check_same(
         self, settings: dict[str, Any], rule: str = "hold the run that --resume asks for"
     ) -> None:
-        """Checks that the run is the one that is asked for again.
+        """Checks that the folder holds a run with these settings.
 
         Args:
-            settings: What is asked for now.
+            settings: As for `begin`.
             rule: What the folder must do, for the message.
 
         Raises:
-            UserError: when there is none, or names what differs.
+            UserError: when there is none, or with the names of the settings that differ.
         """
         if not self.exists:
             raise UserError(
                 f"`{self.path}` must {rule}. Received: a folder without a run. Begin one without "
                 "--resume."
             )
-        found = self.settings()
-        asked = json.loads(json.dumps(settings))
+        found, asked = _flat(self.settings()), _flat(json.loads(json.dumps(settings)))
         differ = sorted(name for name in asked if asked[name] != found.get(name))
         if differ:
             details = "; ".join(f"{n}: {found.get(n)!r} there, {asked[n]!r} here" for n in differ)
@@ -98,7 +105,7 @@ class RunFolder:
             )
 
     def save_best(self, model: keras.Model) -> None:
-        """Writes `model` without optimizer and heads, to be used rather than trained."""
+        """Writes `model` without optimizer and auxiliary heads, for inference."""
         if isinstance(model, SegmentationModel):
             bare = model.with_outputs(model.outputs[0])
         else:
@@ -107,12 +114,19 @@ class RunFolder:
             bare.save(beside)
 
     def save_last(self, model: keras.Model, state: dict[str, Any]) -> None:
-        """Writes all that `resume` needs, and the log that goes with it."""
+        """Writes what resuming needs, and the log up to there."""
         with files.replacing(self.last) as beside:
             beside.mkdir()
             model.save(beside / MODEL_FILE)
             files.write_json(beside / "state.json", state)
-        self._write_log(state["history"])
+        history = state["history"]
+        if history:
+            text = io.StringIO()
+            columns = list(dict.fromkeys(name for row in history for name in row))
+            writer = csv.DictWriter(text, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(history)
+            files.write_text(self.path / "log.csv", text.getvalue())
 
     def load_state(self) -> dict[str, Any]:
         """Returns the state that `save_last` wrote.
@@ -120,26 +134,28 @@ class RunFolder:
         Raises:
             UserError: when the run has no checkpoint yet, or a damaged one.
         """
-        return self._read_json(self.last / "state.json")
+        return _read_json(self.last / "state.json")
 
-    def _write_log(self, history: list[dict[str, float]]) -> None:
-        if not history:
-            return
-        text = io.StringIO()
-        columns = list(dict.fromkeys(name for row in history for name in row))
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
-        files.write_text(self.path / "log.csv", text.getvalue())
 
-    def _read_json(self, path: Path) -> dict[str, Any]:
-        try:
-            notes = json.loads(path.read_text("utf-8"))
-            if not isinstance(notes, dict):
-                raise ValueError(f"{type(notes).__name__} in place of names and values")
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"`{path}` must be the notes of a training that has begun. Received: {error}. "
-                "Begin anew, in a new folder."
-            ) from error
-        return notes
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns settings with `{"recipe": {"steps": 5}}` as `{"recipe.steps": 5}`."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": one for inner, one in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text("utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError(f"{type(value).__name__} instead of an object")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"`{path}` must be a file that a training wrote. Received: {error}. Begin a new run in "
+            "another folder."
+        ) from error
+    return value

@@ -1,8 +1,11 @@
-"""Training of one stage: from a data set to a run folder, by plain `compile` and `fit`."""
+"""Training: from a data set to a run folder, by plain `compile` and `fit`."""
 
+import dataclasses
+import itertools
 import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -11,50 +14,60 @@ from tfdeconv import processor
 from tfdeconv.data import maps, voc
 from tfdeconv.errors import UserError
 from tfdeconv.models import load_model, set_palette
-from tfdeconv.training import heads, start
+from tfdeconv.training import heads
 from tfdeconv.training.callbacks import Keeper, Progress, TrainingInterrupted
 from tfdeconv.training.encoder import train_encoder
-from tfdeconv.training.inputs import StageData, fitted_to_data, stage_data, training_batches
-from tfdeconv.training.pretrained import first_model
-from tfdeconv.training.ready import make_ready
-from tfdeconv.training.recipes import Recipe
+from tfdeconv.training.init import (
+    fitted_recipe,
+    load_init,
+    make_ready,
+    mixed_policy,
+    starting_model,
+)
+from tfdeconv.training.inputs import TrainingData, has_objects, read_data, training_batches
+from tfdeconv.training.recipes import Recipe, find_recipe
 from tfdeconv.training.run_folder import RunFolder
-from tfdeconv.training.settings import fitted, settings_of, versions
-from tfdeconv.training.stages import find_recipe, network_of
+from tfdeconv.weights.imagenet import IMAGENET
+
+PathLike: TypeAlias = str | os.PathLike[str]
 
 
 def train(
-    stage: str,
-    data: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    init: str | os.PathLike[str] | None = None,
-    proposals: str | os.PathLike[str] | None = None,
+    network: str,
+    data: PathLike,
+    out: PathLike,
+    stage: int | None = None,
+    init: PathLike | None = None,
+    proposals: PathLike | None = None,
     recipe: str = "small",
     seed: int = 0,
     mixed_precision: bool = False,
     resume: bool = False,
     **changes: Any,
 ) -> RunFolder:
-    """Trains one stage of DeconvNet, or another network, and writes a run folder.
+    """Trains a network, DeconvNet in one of its two stages, and writes a run folder.
 
-    Section 4.2 of the paper: the first stage learns from single objects in the middle of their
-    window, the second from object proposals with all that is in them. All other networks learn from
-    windows about objects and of the rest of the images, or from windows that cover the images.
+    Stage 1 of DeconvNet trains on single objects in the middle of their window, stage 2 on object
+    proposals with all that is in them (section 4.2 of the paper). All other networks train on
+    windows centred on objects and on windows of the rest of the images, or, without instance maps,
+    on windows that cover the images.
 
     Args:
-        stage: "stage1", "stage2", or another network: one of `tfdeconv.training.stages.STAGES`.
+        network: One of `tfdeconv.training.recipes.NETWORKS`, such as "deconvnet" or "unet".
         data: Folder in PASCAL VOC layout with the splits `train` and, if possible, `val`.
         out: The run folder. It must be new unless `resume` is set.
-        init: Run folder or `.keras` file to start from; stage 2 starts from stage 1, other networks
+        stage: 1 or 2 for DeconvNet, None for other networks.
+        init: Run folder or `.keras` file to start from. Stage 2 starts from stage 1, other networks
             from one that shares layers with them by name and shape, such as FCN-16s with FCN-32s or
             SegNet with DeconvNet. "imagenet" or a .caffemodel: weights of VGG-16 or of the network.
         proposals: File written by `tfdeconv propose`, needed by stage 2.
-        recipe: "small" (a narrow network, minutes on a CPU), "paper" (its numbers) or "release"
-            (what its code did; `tfdeconv.training.recipes`); most networks have the first alone.
+        recipe: "small" (a narrow network, minutes on a CPU), "paper" (the paper's numbers) or
+            "release" (what the code of the release did); most networks have only "small". See
+            `tfdeconv.training.recipes`.
         seed: Decides the weights, the order of the windows and their augmentation.
         mixed_precision: Whether to compute in half precision.
-        resume: Whether to go on with the run in `out`, after Ctrl-C or a kill. On one machine's CPU
-            the weights come out bit for bit as those of an uninterrupted run.
+        resume: Whether to continue the run in `out`, after Ctrl-C or a kill. On the CPU of one
+            machine the weights are bit for bit those of an uninterrupted run.
         **changes: Of the recipe: `steps`, `batch_size`, `input_size`, `width`, `learning_rate`.
 
     Returns:
@@ -62,81 +75,95 @@ def train(
 
     Raises:
         UserError: for bad data, a run folder that does not fit, a diverged loss, or an interrupt
-            (`TrainingInterrupted`), always with the last good state kept.
+            (`TrainingInterrupted`), always with the last good state saved.
 
     Example:
 
     ```python
-    tfdeconv.train("stage1", "shapes", "runs/stage1", steps=500)
+    tfdeconv.train("deconvnet", "shapes", "runs/stage1", stage=1, steps=500)
     model = tfdeconv.load_model("runs/stage1")
     ```
     """
     split = voc.read_split(data, "train")
     names = split.class_names
-    chosen = fitted_to_data(find_recipe(recipe, stage), split).with_changes(**changes)
+    chosen = find_recipe(recipe, network, stage)
+    if has_objects(split):
+        chosen = chosen.for_objects()
+    chosen = chosen.with_changes(**changes)
     run = RunFolder(out)
-    first = first_model(init, chosen, names, network_of(stage), seed)
-    if first is not None:
-        chosen = fitted(stage, chosen, first, changes)
-    settings = settings_of(stage, data, init, proposals, chosen, names, seed, mixed_precision)
+    first = None
+    if init is not None:
+        first = load_init(init, network, chosen, names, seed)
+        chosen = fitted_recipe(chosen, network, first, changes)
+    settings = {
+        "network": network,
+        "stage": stage,
+        "data": _resolved(data),
+        "init": _resolved(init),
+        "proposals": _resolved(proposals),
+        "recipe": dataclasses.asdict(chosen),
+        "class_names": names,
+        "seed": seed,
+        "mixed_precision": mixed_precision,
+    }
     if resume:
         run.check_same(settings)
     else:
         run.require_new()
+    model, state = _begin(run, resume, chosen, settings, first)
     colours = maps.read_colours(split)
-    model, state = _begin_or_go_on(run, resume, chosen, settings, first)
     if colours is not None:
         set_palette(model, colours)
     if not resume:
-        run.begin({**settings, "versions": versions()})
+        run.begin(settings)
     if state["step"] < chosen.batches:
-        stage_inputs = stage_data(stage, data, proposals, chosen, seed)
-        # With a single class of objects there is nothing to classify.
-        from_scratch = state["step"] == 0 and first is None and len(names) > 2
+        inputs = read_data(stage, data, proposals, chosen, seed)
         make_ready(model)
-        _hint(mixed_precision)
+        on_processor = not tf.config.get_visible_devices("GPU")
+        if on_processor and (hint := processor.slow_training(mixed_precision)):
+            print(f"Hint: {hint}", file=sys.stderr)
         try:
-            if from_scratch and chosen.encoder_steps:
-                _train_encoder(model, run, stage_inputs, chosen, seed)
-            _fit(model, run, state, chosen, stage_inputs, seed)
+            # With a single class of objects there is nothing to classify.
+            if chosen.encoder_steps and first is None and state["step"] == 0 and len(names) > 2:
+                _train_encoder(model, run, inputs, chosen, seed)
+            _fit(model, run, state, chosen, inputs, seed)
         except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
-            raise _told(error, stage_inputs) from error
+            raise _about_file(error, inputs) from error
     return run
 
 
-def _hint(mixed_precision: bool) -> None:
-    on_processor = not tf.config.get_visible_devices("GPU")
-    if on_processor and (hint := processor.slow_training(mixed_precision)):
-        print(f"Hint: {hint}", file=sys.stderr)
+def _resolved(path: PathLike | None) -> str | None:
+    return None if path is None else IMAGENET if path == IMAGENET else str(Path(path).resolve())
 
 
-def _begin_or_go_on(
+def _begin(
     run: RunFolder,
     resume: bool,
     recipe: Recipe,
     settings: dict[str, Any],
-    init: keras.Model | None,
+    first: keras.Model | None,
 ) -> tuple[keras.Model, dict[str, Any]]:
+    """Returns the compiled model and the state of the run."""
     if resume and run.last.is_dir():
         return load_model(run.last, compile=True), run.load_state()
     keras.utils.set_random_seed(settings["seed"])
-    policy = start.mixed_policy() if settings["mixed_precision"] else "float32"
-    names, network = settings["class_names"], settings["network"]
-    model = start.starting_model(recipe, names, init, policy, network)
-    model = heads.with_heads(model, recipe.input_size) if recipe.head_weight else model
+    policy = mixed_policy() if settings["mixed_precision"] else "float32"
+    model = starting_model(settings["network"], recipe, settings["class_names"], first, policy)
+    if recipe.head_weight:
+        model = heads.with_heads(model, recipe.input_size)
     model.compile(optimizer=recipe.build_optimizer(), **heads.objectives(model, recipe))
     return model, {"step": 0, "best": -1.0, "history": []}
 
 
 def _train_encoder(
-    model: keras.Model, run: RunFolder, inputs: StageData, recipe: Recipe, seed: int
+    model: keras.Model, run: RunFolder, inputs: TrainingData, recipe: Recipe, seed: int
 ) -> None:
     try:
         train_encoder(model, inputs, recipe, seed)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
-            f"Training was interrupted while the encoder learnt to classify, of which nothing is "
-            f"kept in `{run.path}`. Give the same command with --resume to begin it again."
+            "Training was interrupted while the encoder was trained to classify, of which nothing "
+            f"is saved in `{run.path}`. Give the same command with --resume to begin it again."
         ) from None
 
 
@@ -145,7 +172,7 @@ def _fit(
     run: RunFolder,
     state: dict[str, Any],
     recipe: Recipe,
-    inputs: StageData,
+    inputs: TrainingData,
     seed: int,
 ) -> None:
     every = recipe.validate_every * recipe.accumulate
@@ -168,28 +195,28 @@ def _fit(
         keeper.restore_handlers()
 
 
-def _told(error: tf.errors.OpError, inputs: StageData) -> Exception:
-    # The graph reads the files; what it says of one of them is for the user, the rest is a bug.
+def _about_file(error: tf.errors.OpError, inputs: TrainingData) -> Exception:
+    # The graph reads the files. An error that names one of them is the user's, any other is a bug.
     line = next((t for t in str(error).splitlines() if str(inputs.split.root) in t), None)
     if line is None:
         return error
     return UserError(
         f"Every image and label map must stay readable during training. Received: "
         f"{line.split('assertion failed: ')[-1]} "
-        "Find what is broken by `tfdeconv check`, mend it and go on with --resume."
+        "Find the broken files by `tfdeconv check`, repair them and continue with --resume."
     )
 
 
 def segments(step: int, total: int, every: int) -> list[tuple[int, int, int]]:
-    """Cuts what is left of a training into calls of `fit`.
+    """Divides the rest of a training into calls of `fit`.
 
     Args:
         step: Batches done.
-        total: Batches of the whole training.
+        total: Batches of the full training.
         every: Batches between validations.
 
     Returns:
-        `(first batch, batches an epoch, epochs)`: what an interrupted epoch still lacks, the whole
+        `(first batch, batches an epoch, epochs)`: the rest of an interrupted epoch, the complete
         epochs, and a shorter last one.
 
     Example:
@@ -197,15 +224,9 @@ def segments(step: int, total: int, every: int) -> list[tuple[int, int, int]]:
     >>> segments(130, 450, 100)
     [(130, 70, 1), (200, 100, 2), (400, 50, 1)]
     """
-    cuts = []
-    lacking = min(-step % every, total - step)
-    if lacking:
-        cuts.append((step, lacking, 1))
-        step += lacking
-    whole = (total - step) // every
-    if whole:
-        cuts.append((step, every, whole))
-        step += every * whole
-    if step < total:
-        cuts.append((step, total - step, 1))
-    return cuts
+    begin, end = -(-step // every) * every, total // every * every
+    cuts = sorted({step, min(begin, total), max(end, step), total})
+    return [
+        (first, min(every, last - first), max(1, (last - first) // every))
+        for first, last in itertools.pairwise(cuts)
+    ]

@@ -1,27 +1,23 @@
-"""From a class activation map to a heatmap, a box, and labels for training.
+"""Class activation maps: heatmaps in the size of the image, and the box of Zhou et al.
 
 Reference:
     Zhou, Khosla, Lapedriza, Oliva, Torralba: Learning Deep Features for Discriminative
     Localization, CVPR 2016, section 3.2.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from tfdeconv.labels import IGNORE_LABEL
-
 # Section 3.2: "above 20% of the max value of the CAM".
 PAPER_SHARE = 0.2
-# Of the heat of a map of averages: background up to the one, object from the other on.
-LOW, HIGH = 0.2, 0.7
 
 
-def enlarged(map_: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Enlarges a class activation map to its image, bilinear between the centres of its pixels.
+def upsampled(map_: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Upsamples a class activation map to the size of its image, bilinearly.
 
     Args:
-        map_: `(rows, columns)` float32 activations of one class, over the whole image.
+        map_: `(rows, columns)` float32 activations of one class, over the full image.
         height: Rows of the image in pixels.
         width: Its columns.
 
@@ -30,7 +26,7 @@ def enlarged(map_: np.ndarray, height: int, width: int) -> np.ndarray:
 
     Example:
 
-    >>> enlarged(np.array([[-3.0, 4.0]], np.float32), 1, 4).tolist()
+    >>> upsampled(np.array([[-3.0, 4.0]], np.float32), 1, 4).tolist()
     [[-3.0, -1.25, 2.25, 4.0]]
     """
     import cv2
@@ -40,28 +36,29 @@ def enlarged(map_: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def heatmap(map_: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Enlarges a class activation map to its image and brings it into [0, 1].
+    """Upsamples a class activation map to its image and scales it to [0, 1].
 
     Args:
-        map_: See `enlarged`.
+        map_: See `upsampled`.
         height: Rows of the image in pixels.
         width: Its columns.
 
     Returns:
-        `(height, width)` float32: negative values 0, the highest 1; all 0 where none is positive.
+        `(height, width)` float32: negative values are 0, the highest is 1. All 0 if none is
+        positive.
 
     Example:
 
     >>> heatmap(np.array([[-3.0, 4.0]], np.float32), 1, 4).tolist()
     [[0.0, 0.0, 0.5625, 1.0]]
     """
-    positive = np.maximum(enlarged(map_, height, width), 0)
+    positive = np.maximum(upsampled(map_, height, width), 0)
     highest = positive.max()
     return positive / highest if highest > 0 else positive
 
 
 def mean_heat(maps: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
-    """Returns the mean of the heatmaps of several maps of one class, its highest value 1 again.
+    """Returns the mean of the heatmaps of maps of one class, scaled to a maximum of 1.
 
     Args:
         maps: At least one, of any sizes; see `heatmap`.
@@ -89,8 +86,8 @@ def box_of(heat: np.ndarray, share: float = PAPER_SHARE) -> np.ndarray:
 
     Returns:
         `(4,)` int32 box: top, left, bottom, right in pixels. Pixels that touch by a corner are
-        connected; of equally large parts the first in reading order is taken. The whole image
-        where nothing is above the threshold.
+        connected; of equally large parts the first in reading order is taken. The full image
+        if nothing is above the threshold.
 
     Raises:
         ValueError: when `share` is not between 0 and 1.
@@ -111,10 +108,10 @@ def largest_part(mask: np.ndarray) -> np.ndarray | None:
     """Returns the box around the largest connected part of a mask.
 
     Args:
-        mask: `(height, width)`, not 0 where something is.
+        mask: `(height, width)`, not 0 in the parts.
 
     Returns:
-        `(4,)` int32 box, see `box_of`; None where nothing is.
+        `(4,)` int32 box, see `box_of`; None for an empty mask.
 
     Example:
 
@@ -133,37 +130,3 @@ def largest_part(mask: np.ndarray) -> np.ndarray | None:
     part = parts.ravel()[np.isin(parts, largest).ravel().argmax()]
     left, top, width, height = numbers[part, :4]
     return np.array([top, left, top + height, left + width], np.int32)
-
-
-def pseudo_labels(heats: Mapping[int, np.ndarray], low: float, high: float) -> np.ndarray:
-    """Turns the heatmaps of the classes of an image into a label map to train on.
-
-    Args:
-        heats: Label from 1 -> `(height, width)` float32 in [0, 1], for every class that the image
-            is known to have; at least one.
-        low: At and below this the pixel is background.
-        high: At and above this it has the class of the highest value.
-
-    Returns:
-        `(height, width)` uint8 labels; 255, which counts nowhere, in between. Of equal values the
-        first class of `heats` wins.
-
-    Raises:
-        ValueError: when there is no heatmap, or not 0 <= low < high <= 1.
-
-    Example:
-
-    >>> pseudo_labels({3: np.array([[0.1, 0.4, 0.9]])}, low=0.2, high=0.5).tolist()
-    [[0, 255, 3]]
-    """
-    if not heats or not 0 <= low < high <= 1:
-        raise ValueError(
-            "`heats` must hold a heatmap, and thresholds must be 0 <= low < high <= 1. "
-            f"Received: {len(heats)} heatmaps, low={low}, high={high}"
-        )
-    stack = np.stack(list(heats.values()))
-    highest = stack.max(axis=0)
-    labels = np.array(list(heats), np.uint8)[stack.argmax(axis=0)]
-    labels[highest < high] = IGNORE_LABEL
-    labels[highest <= low] = 0
-    return labels

@@ -14,8 +14,8 @@ from tfdeconv.models import load_model
 from tfdeconv.segmentation.evaluate import evaluate
 from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.training import batch_norm
+from tfdeconv.training.recipes import find_recipe
 from tfdeconv.training.run_folder import RunFolder
-from tfdeconv.training.stages import find_recipe
 from tfdeconv.training.train import train
 from training.comparison.cost import multiply_accumulates
 from training.comparison.entries import RESULT
@@ -56,8 +56,8 @@ def _train(data: Path, out: Path, network: str, steps: int | None) -> Path:
         return run.model_file
     init = None
     if (data / "SegmentationObject").is_dir():
-        init = _stage("stage1", data, out, None, steps)
-    file = _stage("stage2", data, out, init, steps)
+        init = _stage(1, data, out, None, steps)
+    file = _stage(2, data, out, init, steps)
     model = load_model(file)
     seen = batch_norm.trained_on(file.parent)
     batch_norm.recalibrate(model, batch_norm.window_images(model, data, *seen))
@@ -67,13 +67,20 @@ def _train(data: Path, out: Path, network: str, steps: int | None) -> Path:
     return ready
 
 
-def _stage(stage: str, data: Path, out: Path, init: Path | None, steps: int | None) -> Path:
-    run = RunFolder(out / stage)
+def _stage(stage: int, data: Path, out: Path, init: Path | None, steps: int | None) -> Path:
+    run = RunFolder(out / f"stage{stage}")
     # Both together take as long as another network's training.
-    share = {"stage1": 0.25, "stage2": 0.3 if init else 0.4}[stage]
-    steps = steps or round(share * find_recipe("small", stage).steps)
-    proposals = out.parent / "proposals.npz" if stage == "stage2" else None
-    train(stage, data, run.path, init=init, proposals=proposals, resume=run.exists, steps=steps)
+    share = {1: 0.25, 2: 0.3 if init else 0.4}[stage]
+    train(
+        "deconvnet",
+        data,
+        run.path,
+        stage=stage,
+        init=init,
+        proposals=out.parent / "proposals.npz" if stage == 2 else None,
+        resume=run.exists,
+        steps=steps or round(share * find_recipe("small", "deconvnet", stage).steps),
+    )
     return run.model_file
 
 

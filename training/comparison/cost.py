@@ -40,7 +40,7 @@ def _at_size(model: keras.Model, sides: tuple[int, ...]) -> keras.Model:
     for layer in config["layers"]:
         if layer["class_name"] == "InputLayer":
             layer["config"]["batch_shape"] = (None, *sides, 3)
-    return keras.Model.from_config(config)
+    return type(model).from_config(config)
 
 
 def _of_layers(model: keras.Model) -> Iterator[int]:

@@ -19,11 +19,10 @@ from tfdeconv.data import voc
 from tfdeconv.models import load_model
 from tfdeconv.training import batch_norm
 from tfdeconv.training.encoder import train_encoder
-from tfdeconv.training.inputs import stage_data
-from tfdeconv.training.recipes import Recipe
+from tfdeconv.training.init import starting_model
+from tfdeconv.training.inputs import read_data
+from tfdeconv.training.recipes import find_recipe
 from tfdeconv.training.run_folder import RunFolder
-from tfdeconv.training.stages import find_recipe
-from tfdeconv.training.start import starting_model
 from tfdeconv.training.train import train
 from training.reproduction.unpooling import KINDS, with_unpooling
 
@@ -48,10 +47,6 @@ class Setting(NamedTuple):
     seed: int
     steps: int | None = None
 
-    def recipe(self, stage: str) -> Recipe:
-        """Returns the recipe of a stage with these steps."""
-        return find_recipe("small", stage).with_changes(steps=self.steps)
-
 
 def train_all(setting: Setting) -> dict[str, Path]:
     """Trains what is not trained yet, and goes on with what was interrupted.
@@ -65,13 +60,13 @@ def train_all(setting: Setting) -> dict[str, Path]:
         DeconvNet's encoder is after stage 2.
     """
     encoder = _encoder(setting)
-    models = {"stage1": _trained(setting, "stage1", "stage1", encoder)}
-    models["stage2"] = _trained(setting, "stage2", "stage2", models["stage1"])
+    models = {"stage1": _trained(setting, "stage1", encoder, stage=1)}
+    models["stage2"] = _trained(setting, "stage2", models["stage1"], stage=2)
     short = setting._replace(steps=setting.steps or UNPOOLING_STEPS)
     for kind in KINDS:
-        models[kind] = _trained(short, "stage2", kind, _start(setting, encoder, kind))
-    models["fcn8s"] = _trained(setting, "fcn8s", "fcn8s", encoder)
-    models["fcn8s-stage2"] = _trained(setting, "fcn8s", "fcn8s-stage2", models["stage2"])
+        models[kind] = _trained(short, kind, _start(setting, encoder, kind), stage=2)
+    models["fcn8s"] = _trained(setting, "fcn8s", encoder)
+    models["fcn8s-stage2"] = _trained(setting, "fcn8s-stage2", models["stage2"])
     return models
 
 
@@ -101,13 +96,13 @@ def _encoder(setting: Setting) -> Path:
     file = setting.out / "encoder.keras"
     if file.exists():
         return file
-    recipe = setting.recipe("stage1")
+    recipe = find_recipe("small", "deconvnet", 1).with_changes(steps=setting.steps)
     keras.utils.set_random_seed(setting.seed)
     names = voc.read_split(setting.data, "train").class_names
-    model = starting_model(recipe, names, None, "float32")
+    model = starting_model("deconvnet", recipe, names)
     # With a single class of objects there is nothing to classify.
     if len(names) > 2:
-        inputs = stage_data("stage1", setting.data, None, recipe, setting.seed)
+        inputs = read_data(1, setting.data, None, recipe, setting.seed)
         with _timed(setting, "encoder"):
             train_encoder(model, inputs, recipe, setting.seed)
     with files.replacing(file) as beside:
@@ -123,26 +118,26 @@ def _start(setting: Setting, encoder: Path, kind: str) -> Path:
     return file
 
 
-def _trained(setting: Setting, stage: str, name: str, init: Path) -> Path:
+def _trained(setting: Setting, name: str, init: Path, stage: int | None = None) -> Path:
     ready = setting.out / f"{name}.trained.keras"
     if ready.exists():
         return ready
     keras.backend.clear_session()
     run = RunFolder(setting.out / name)
-    proposals = setting.proposals if stage == "stage2" else None
     with _timed(setting, name):
         train(
-            stage,
+            "deconvnet" if stage else "fcn8s",
             setting.data,
             run.path,
+            stage=stage,
             init=init,
-            proposals=proposals,
+            proposals=setting.proposals if stage == 2 else None,
             seed=setting.seed,
             resume=run.exists,
             steps=setting.steps,
         )
     model = load_model(run.path)
-    if stage != "fcn8s":
+    if stage:
         seen = batch_norm.trained_on(run.path)
         batch_norm.recalibrate(model, batch_norm.window_images(model, setting.data, *seen))
     with files.replacing(ready) as beside:

@@ -27,7 +27,7 @@ CLAIMS: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
-        "Number of boxes, beside the whole image (max)",
+        "Number of boxes in addition to the full image (max)",
         {
             str(count): DECONVNET if count == BOXES else f"max-{count}"
             for count in sorted((*COUNTS, BOXES))
