@@ -34,7 +34,7 @@ setup(
     python_requires=">=3.11,<3.14",
     # Only these: a plain find_packages() would install global packages `training` and `export`.
     packages=find_packages(include=["tfdeconv", "tfdeconv.*"]),
-    package_data={"tfdeconv": ["py.typed"]},
+    package_data={"tfdeconv": ["py.typed"], "tfdeconv.export": ["serving/*"]},
     install_requires=[
         "tensorflow>=2.21",
         "keras>=3.15",

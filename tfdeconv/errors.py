@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a user can mend.
+"""The one exception for mistakes that a user can correct.
 
 The command line prints its message without a traceback, so the message has to name the file and the
 remedy. Everything else that goes wrong is a bug and keeps its traceback.
@@ -6,7 +6,7 @@ remedy. Everything else that goes wrong is a bug and keeps its traceback.
 
 
 class UserError(ValueError):
-    """A mistake in files, data or a request, told in one or two sentences.
+    """A mistake in files, data or a request; the message is one or two sentences.
 
     Example:
 

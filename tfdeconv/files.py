@@ -1,6 +1,6 @@
-"""Writing to disk so that nothing is ever half written: write beside, then rename.
+"""Atomic writes: write under a temporary name, then rename.
 
-Every function turns the operating system's refusals (no room, no rights) into `UserError`.
+Errors of the operating system (disk full, no permission) become `UserError`.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from tfdeconv.errors import UserError
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yields a temporary path beside `path` and renames it over `path` on success.
+    """Yields a temporary path in the folder of `path` and renames it to `path` on success.
 
     The body may create a file or a folder there. When it raises, what it wrote is removed and
-    `path` stays as it was. A folder that stands at `path` already is replaced as a whole.
+    `path` stays as it was. An existing folder at `path` is replaced.
 
     Args:
-        path: Where the finished file or folder shall stand. Its parent is created.
+        path: Name of the finished file or folder. Its parent is created.
 
     Yields:
         The temporary path, with the suffix of `path`.
@@ -35,26 +35,26 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     >>> import tempfile, pathlib
     >>> target = pathlib.Path(tempfile.mkdtemp()) / "notes.txt"
-    >>> with replacing(target) as beside:
-    ...     _ = beside.write_text("whole or not at all")
+    >>> with replacing(target) as temporary:
+    ...     _ = temporary.write_text("complete")
     >>> target.read_text()
-    'whole or not at all'
+    'complete'
     """
     target = Path(path)
-    beside = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}{target.suffix}")
+    temporary = target.with_name(f".{target.stem}.{uuid.uuid4().hex[:8]}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        if beside.is_dir() and target.is_dir():
-            _swap_folders(beside, target)
+        yield temporary
+        if temporary.is_dir() and target.is_dir():
+            _swap_folders(temporary, target)
         else:
-            os.replace(beside, target)
+            os.replace(temporary, target)
     except OSError as error:
-        if not _is_about(error, beside):
+        if not _is_about(error, temporary):
             raise
         raise cannot_write(target, error) from error
     finally:
-        _remove(beside)
+        _remove(temporary)
 
 
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> UserError:
@@ -67,7 +67,7 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> UserError:
 
 
 def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
-    """Creates the folder `path` and tries it with an empty file, before long work begins.
+    """Creates the folder `path` and tests it with an empty file, before long work begins.
 
     Args:
         path: The folder, created with its parents when it does not exist.
@@ -90,32 +90,32 @@ def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes `data` to the file `path`, whole or not at all."""
-    with replacing(path) as beside:
-        beside.write_bytes(data)
+    """Writes `data` to the file `path`, or leaves what is there."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes `text` to the file `path` as UTF-8, whole or not at all."""
+    """Writes `text` to the file `path` as UTF-8, or leaves what is there."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Writes `value` to the file `path` as indented JSON, whole or not at all."""
+    """Writes `value` to the file `path` as indented JSON, or leaves what is there."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def _is_about(error: OSError, beside: Path) -> bool:
-    # The body may also fail to read a file that is somewhere else; that is not the target's fault.
+def _is_about(error: OSError, temporary: Path) -> bool:
+    # The body may also fail to read another file.
     if not isinstance(error.filename, str | os.PathLike):
         return True
     named = Path(error.filename)
-    return beside in (named, *named.parents) or named in beside.parents
+    return temporary in (named, *named.parents) or named in temporary.parents
 
 
 def _swap_folders(new: Path, target: Path) -> None:
-    # A folder cannot be renamed over one that is not empty; the old one steps aside first, so that
-    # one of the two stands at every moment under a name that can be found.
+    # A folder cannot be renamed over one that is not empty. The old one is renamed first, so that
+    # one of the two exists at every moment.
     aside = new.with_name(new.name + ".old")
     os.replace(target, aside)
     os.replace(new, target)

@@ -1,9 +1,9 @@
 """Reading and writing image files with Pillow: RGB uint8 photographs and class indices.
 
-Reading is bounded: the size is taken from the file's header and checked before a pixel is decoded.
-JPEGs and PNGs get the pixels that the `tf.data` pipeline gives them (`tfdeconv.data.decode`), and
-are read only when they are whole: a PNG's checksums must be right, and a JPEG must have its end
-mark. Pillow is imported when it is first needed.
+The size in the file's header is checked before a pixel is decoded. JPEGs and PNGs get the pixels
+that the `tf.data` pipeline gives them (`tfdeconv.data.decode`), and are read only when they are
+complete: a PNG's checksums must be right, and a JPEG must have its end mark. Pillow is imported
+when it is first needed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _OTHER_FILES = (
 
 
 class Header(NamedTuple):
-    """What an image file says of itself.
+    """The header of an image file.
 
     Attributes:
         format: Pillow's name of the format, such as "JPEG" or "PNG".
@@ -70,12 +70,6 @@ class Header(NamedTuple):
 
 def read_header(path: str | os.PathLike[str]) -> Header:
     """Reads kind, size and orientation of an image file without decoding its pixels.
-
-    Args:
-        path: An image file.
-
-    Returns:
-        Its `Header`.
 
     Raises:
         UserError: when the file is missing, no image, damaged, cut short or too large.
@@ -109,17 +103,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def decode_image(data: bytes, name: str = "image") -> np.ndarray:
-    """Decodes a photograph as `read_image` does.
-
-    Args:
-        data: The bytes of the file.
-        name: What to call it in errors.
-
-    Returns:
-        `(height, width, 3)` uint8 RGB array.
-
-    Raises:
-        UserError: as `read_image`.
+    """Decodes the bytes of a photograph as `read_image` does; `name` is used in errors.
 
     Example:
 
@@ -139,16 +123,15 @@ def read_labels(
 
     Args:
         path: A PNG file with 1 to 8 bits a pixel.
-        class_names: Those of the data set or model; None for PASCAL VOC's. They decide in the one
-            case in which the indices of a palette PNG may not be the labels, see
-            `tfdeconv.labels.labels_of_indices`.
+        class_names: Those of the data set or model; None for PASCAL VOC's. They matter for palettes
+            in another order than the labels, see `tfdeconv.labels.labels_of_indices`.
 
     Returns:
         `(height, width)` uint8 array of labels.
 
     Raises:
-        UserError: when the file is missing, no such PNG, damaged, too large, or has an index behind
-            the end of its palette.
+        UserError: when the file is missing, no such PNG, damaged, too large, or has an index
+            outside its palette.
     """
     return decode_labels(_read_file(path), os.fspath(path), class_names)
 
@@ -156,19 +139,7 @@ def read_labels(
 def decode_labels(
     data: bytes, name: str = "labels", class_names: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Decodes a label map as `read_labels` does.
-
-    Args:
-        data: The bytes of the file.
-        name: What to call it in errors.
-        class_names: As for `read_labels`.
-
-    Returns:
-        `(height, width)` uint8 array of labels.
-
-    Raises:
-        UserError: as `read_labels`.
-    """
+    """Decodes the bytes of a label map as `read_labels` does; `name` is used in errors."""
     with _quiet():
         image = _open(data, name)
     if image.format != "PNG" or image.mode not in ("1", "L", "P"):
@@ -193,13 +164,7 @@ def decode_labels(
 
 
 def read_palette(path: str | os.PathLike[str]) -> np.ndarray | None:
-    """Reads the colours of a label map.
-
-    Args:
-        path: A PNG file.
-
-    Returns:
-        `(n, 3)` uint8 RGB, the palette as it stands in the file, or None in one without.
+    """Reads the palette of a PNG: `(n, 3)` uint8 RGB, or None in a PNG without one.
 
     Raises:
         UserError: when the file is missing, no image, damaged or too large.
@@ -230,15 +195,15 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    # Pillow warns of metadata that are of no concern here. Another thread may undo the filter in
-    # the wrong order: it must do no harm where it stays.
+    # Pillow warns about metadata that are not used here. Other threads may leave the filter in
+    # place, so it is restricted to Pillow.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
 
 
 def _open(data: bytes, name: str) -> ImageFile:
-    """Opens an image whose file is whole and whose size is bounded; no pixel is decoded."""
+    """Opens an image whose file is complete and whose size is bounded; decodes no pixel."""
     try:
         image = _identify(data)
         if image is not None:

@@ -177,13 +177,14 @@ def encode_png(labels: np.ndarray, colours: np.ndarray | None = None) -> bytes:
             f"Received: shape={labels.shape}, dtype={labels.dtype}"
         )
     image = Image.fromarray(labels)
-    image.putpalette(_whole_palette(colours).tobytes())
+    image.putpalette(full_palette(colours).tobytes())
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
 
 
-def _whole_palette(colours: np.ndarray | None) -> np.ndarray:
+def full_palette(colours: np.ndarray | None) -> np.ndarray:
+    """Returns the `(256, 3)` uint8 palette that `encode_png` writes for some colours."""
     if colours is None:
         return palette()
     if colours.ndim != 2 or colours.shape[1] != 3 or len(colours) > 256:

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Holds a running server against the model that it serves.
+# Compares a running server with the model that it serves.
 set -eu
 
 usage() {
     cat <<'TEXT'
 Usage: export/serving/smoke_test.sh EXPORTED MODEL URL...
 
-Asks a running tensorflow_model_server, or its container, what the tests ask their stand-in: labels
-must be those of the local model, over each interface and with eight clients at once; every mistake
-must be refused with the name of what is wrong, and the request after it answered.
+Runs the tests of the protocols against a running tensorflow_model_server, or its container: labels
+must be those of the local model, over each interface and with eight clients at once; every wrong
+request must be refused with the name of the wrong element, and the request after it answered.
 
   EXPORTED  the folder of `tfdeconv export` that the server serves under the name `deconvnet`
   MODEL     the .keras file or run folder that it was exported from

@@ -123,7 +123,7 @@ def test_release_is_one_switch_that_others_override(monkeypatch) -> None:
     )
     chosen, _ = evaluate.open_segmenter(parse("model", "data", "--release", "--crf"))
     assert chosen == {
-        "aggregate": "release",
+        "aggregate": "raw_max",
         "ensemble_mode": "product",
         "crf": DenseCRF.release(),
     }

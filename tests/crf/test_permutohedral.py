@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import crf as reference
-from tfdeconv.crf import permutohedral, simplices
+from tfdeconv.crf import permutohedral
 
 
 def filtered(features: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -102,8 +102,10 @@ def test_one_graph_for_any_number_of_points_and_channels() -> None:
 
 def test_corners_have_different_numbers() -> None:
     features, _ = scattered(200, 5, 2.0)
-    found = simplices.about(tf.unstack(tf.constant(features), axis=1))
-    numbers = np.stack(simplices.corners(found, simplices.strides(found.origin)), axis=1)
+    found = permutohedral.simplices_about(tf.unstack(tf.constant(features), axis=1))
+    numbers = np.stack(
+        permutohedral.corner_numbers(found, permutohedral.strides_of(found.origin)), axis=1
+    )
     vertices = [vertex for feature in features for vertex, _ in reference.simplex(feature)]
     assert len(set(vertices)) == len(np.unique(numbers))
     assert len(set(zip(vertices, numbers.ravel().tolist(), strict=True))) == len(set(vertices))

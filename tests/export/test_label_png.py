@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfdeconv import images, labels
 from tfdeconv.data.decode import decode_labels
-from tfdeconv.export.label_png import encode_label_png
+from tfdeconv.export.image_bytes import encode_label_png
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +46,11 @@ def test_it_is_a_palette_png(encode) -> None:
     assert (header, body) == (b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, 3, 0, 0, 0))
     assert (palette, colours) == (b"PLTE", labels.palette().tobytes())
     assert [kind for kind, _ in rest] == [b"IDAT", b"IEND"]
+
+
+def test_it_has_the_colours_of_the_classes() -> None:
+    own = np.array([[1, 2, 3], [250, 0, 7], [9, 9, 9]], np.uint8)
+    expected = np.array([[0, 2, 1], [255, 1, 0]], np.uint8)
+    data = encode_label_png(tf.constant(expected), own).numpy()
+    np.testing.assert_array_equal(images.decode_labels(data), expected)
+    assert chunks(data)[1][1] == chunks(labels.encode_png(expected, own))[1][1]

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tests.export.networks import plain_network
-from tfdeconv.crf import DenseCRF, pydensecrf_backend
+from tfdeconv.crf import DenseCRF, mean_field
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model, read_metadata
 from tfdeconv.export.saved_model import WARMUP_FILE, newest_version, read_warmup
@@ -134,7 +134,7 @@ def test_models_that_cannot_be_exported_are_refused(tmp_path) -> None:
 
 
 def test_arguments_out_of_range_are_refused(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(pydensecrf_backend, "load", lambda: None)
+    monkeypatch.setattr(mean_field, "load_pydensecrf", lambda: None)
     for message, arguments in (
         (r"`aggregate` must be one of .*'median'", {"aggregate": "median"}),
         (r"`precision` must be one of .*'float64'", {"precision": "float64"}),

@@ -10,9 +10,7 @@ from tests.export.networks import lively_network, photograph
 from tfdeconv import images
 from tfdeconv.crf import DenseCRF
 from tfdeconv.export import export_saved_model
-from tfdeconv.export.batches import name_classes
-from tfdeconv.export.segmentation import summarise
-from tfdeconv.export.signatures import signatures
+from tfdeconv.export.signatures import Signatures, name_classes, summarise
 from tfdeconv.segmentation import pipeline
 from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.weights import fold_batch_norm
@@ -123,7 +121,7 @@ def test_the_crf_is_the_segmenters(folded, monkeypatch, most: int) -> None:
     monkeypatch.setattr(pipeline, "MAX_PIXELS", most)
     segmenter = Segmenter(folded, boxes=2, proposals="grid", crf=DenseCRF(iterations=3))
     image, number = PHOTOGRAPHS[0][np.newaxis], np.array([-1], np.int32)
-    segment, _ = signatures(segmenter, segmenter.input_size, 2**25)["segment"]
+    segment = Signatures(segmenter, 2**25).segment
     outputs = tf.function(segment)(image, np.zeros((1, 0, 4), np.float32), number)
     labels = outputs["labels"][0].numpy()
     assert np.mean(labels == segmenter.segment(image[0])) >= 0.999

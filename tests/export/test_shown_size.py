@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from tests.export.networks import open_network
-from tfdeconv.export.signatures import signatures
+from tfdeconv.export.signatures import Signatures
+from tfdeconv.segmentation.regions import SizeRule, WholeImage
 from tfdeconv.segmentation.segmenter import Segmenter
-from tfdeconv.segmentation.whole_image import SizeRule, WholeImage
 
 
 @pytest.fixture(scope="module")
 def regions():
-    return signatures(Segmenter(open_network()), None, max_pixels=2000)["regions_uint8"][0]
+    return Signatures(Segmenter(open_network()), max_pixels=2000).regions_uint8
 
 
 @pytest.mark.parametrize("shape", [(20, 32), (24, 9), (8, 8), (0, 8), (64, 64)])

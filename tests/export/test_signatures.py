@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tests.export.networks import lively_network, photograph, plain_network
 from tfdeconv.export import export_saved_model
-from tfdeconv.export.signatures import signatures
+from tfdeconv.export.signatures import Signatures
 from tfdeconv.export.verification import run_all_in_fresh_process
 from tfdeconv.segmentation import pipeline
 from tfdeconv.segmentation.segmenter import Segmenter
@@ -100,7 +100,7 @@ def test_very_large_images_are_combined_on_a_smaller_canvas(network, monkeypatch
     monkeypatch.setattr(pipeline, "MAX_SCORES", 2000 if limit == "canvas" else 2**26)
     monkeypatch.setattr(pipeline, "_SCORES_IN_STRIP", 700)
     segmenter, boxes = Segmenter(network, boxes=3), np.array(CALLS["odd"][1], np.float32)
-    segment, _ = signatures(segmenter, segmenter.input_size, 2**25)["segment"]
+    segment = Signatures(segmenter, 2**25).segment
     image = photograph(45, 71)
     outputs = tf.function(segment)(image[None], boxes[None], np.array([4], np.int32))
     labels = outputs["labels"][0].numpy()

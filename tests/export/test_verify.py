@@ -100,7 +100,7 @@ def test_half_precision_agrees_within_its_bound(policy: str, build, options, tmp
     finally:
         keras.config.set_dtype_policy("float32")
     found = verify(export_saved_model(model, tmp_path, **options), model)
-    assert found.bound == 2e-2
+    assert found.scores_bound == 2e-2
     assert found.agrees, str(found)
     assert found.log == ()
 
@@ -108,7 +108,7 @@ def test_half_precision_agrees_within_its_bound(policy: str, build, options, tmp
 def test_the_parameters_of_the_crf_travel_with_the_folder(tmp_path) -> None:
     crf = DenseCRF(gaussian=None, bilateral=(np.float32(9), 20, 2), iterations=np.int64(1))
     found = verify(export_saved_model(plain_network(), tmp_path, crf=crf), plain_network())
-    assert found.agrees and found.bound == 1e-4, str(found)
+    assert found.agrees and found.scores_bound == 1e-4, str(found)
 
 
 def test_what_cannot_be_verified_is_told(exported, tmp_path) -> None:
@@ -125,7 +125,7 @@ def test_what_cannot_be_verified_is_told(exported, tmp_path) -> None:
 
 
 def test_not_a_number_is_no_agreement() -> None:
-    good = Verification(0.0, 0.0, 1.0, 1e-4, 6, ())
+    good = Verification(0.0, 1.0, warmed_up=6)
     assert good.agrees
     assert not good._replace(scores_difference=np.nan).agrees
     assert not good._replace(confidence_difference=2e-4).agrees

@@ -10,7 +10,7 @@ import pytest
 
 from tests.export.networks import plain_network
 from tfdeconv.errors import UserError
-from tfdeconv.export import FileVerification, export_litert, export_onnx, verify_exported_file
+from tfdeconv.export import Verification, export_litert, export_onnx, verify
 
 RUNTIMES = {".tflite": ("ai_edge_litert",), ".onnx": ("onnxruntime", "onnx", "tf2onnx")}
 
@@ -34,25 +34,25 @@ def network(classes: int = 3, seed: int = 0, size: int = 16) -> keras.Model:
 def test_the_right_model_agrees_and_others_do_not(suffix: str, tmp_path) -> None:
     file = export(network(), tmp_path, suffix)
     network().save(tmp_path / "model.keras")
-    right = verify_exported_file(file, tmp_path)
-    assert right.agrees and not right.quantized
+    right = verify(file, tmp_path)
+    assert right.agrees and right.scores_bound == 1e-4
     assert right.scores_difference <= right.largest_difference < 1e-5 and right.equal_labels == 1
-    wrong = verify_exported_file(file, network(seed=1))
+    wrong = verify(file, network(seed=1))
     assert not wrong.agrees and wrong.scores_difference > 0.1 and wrong.equal_labels < 0.8
     for other, message in (
         (network(4), r"this model.*scores of shape \(12, 12, 3\), not \(12, 12, 4\)"),
         (network(size=20), "this model.*crops of 16 pixels, not 20"),
     ):
         with pytest.raises(UserError, match=message):
-            verify_exported_file(file, other)
+            verify(file, other)
 
 
 def test_of_an_int8_file_the_labels_count(tmp_path) -> None:
     file = export(network(), tmp_path, ".tflite", "dynamic")
-    found = verify_exported_file(file, network())
-    assert found.quantized and found.agrees and found.scores_difference > 1e-4
+    found = verify(file, network())
+    assert found.scores_bound is None and found.agrees and found.scores_difference > 1e-4
     assert "(int8), of all by" in str(found) and "(at least 80 % required)" in str(found)
-    assert not verify_exported_file(file, network(seed=1)).agrees
+    assert not verify(file, network(seed=1)).agrees
 
 
 def test_half_precision_is_compared_in_float32(tmp_path) -> None:
@@ -61,23 +61,23 @@ def test_half_precision_is_compared_in_float32(tmp_path) -> None:
         half = plain_network()
     finally:
         keras.config.set_dtype_policy("float32")
-    assert verify_exported_file(export(half, tmp_path, ".tflite"), half).agrees
+    assert verify(export(half, tmp_path, ".tflite"), half).agrees
 
 
 @pytest.mark.parametrize("suffix", RUNTIMES)
 def test_what_is_no_export_is_told(suffix: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / f"damaged{suffix}"
     with pytest.raises(UserError, match=r"must be a \.tflite or .onnx file"):
-        verify_exported_file(file, network())
+        verify(file, network())
     file.write_bytes(b"damaged")
     if importlib.util.find_spec(RUNTIMES[suffix][0]) is not None:
         with pytest.raises(UserError, match="must be a file written by `tfdeconv export`"):
-            verify_exported_file(file, network())
+            verify(file, network())
     runtime = {".tflite": "ai_edge_litert.interpreter", ".onnx": "onnxruntime"}[suffix]
     monkeypatch.setitem(sys.modules, runtime, None)
     extra = {".tflite": "litert", ".onnx": "onnx"}[suffix]
     with pytest.raises(UserError, match=rf'pip install "tfdeconv\[{extra}\]"'):
-        verify_exported_file(file, network())
+        verify(file, network())
 
 
 def test_the_scores_of_most_pixels_count(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,17 +92,19 @@ def test_the_scores_of_most_pixels_count(tmp_path, monkeypatch: pytest.MonkeyPat
             return scores
 
         monkeypatch.setattr(model, "predict_on_batch", some_rows_differ)
-        found = verify_exported_file(file, model)
+        found = verify(file, model)
         assert found.agrees is agrees and found.largest_difference > 1e-4
 
 
 def test_not_a_number_is_no_agreement() -> None:
-    good = FileVerification(0.0, 0.01, 1.0, False)
+    good = Verification(0.0, 1.0, largest_difference=0.01)
     assert good.agrees
     assert not good._replace(scores_difference=np.nan).agrees
     assert not good._replace(scores_difference=2e-4).agrees
     assert not good._replace(equal_labels=0.99).agrees
-    assert good._replace(scores_difference=0.1, equal_labels=0.99, quantized=True).agrees
+    quantized = good._replace(scores_bound=None, labels_bound=0.8)
+    assert quantized._replace(scores_difference=0.1, equal_labels=0.99).agrees
+    assert not quantized._replace(equal_labels=0.79).agrees
     assert str(good) == (
         "scores of 80 % of pixels differ by 0 (at most 0.0001 allowed), of all by 0.01, "
         "labels agree on 100.00 % of pixels (at least 99.9 % required)"

@@ -30,7 +30,7 @@ def aggregate(
     """What `tfdeconv.segmentation.aggregate.aggregate` computes."""
     at_pixel: dict[tuple[int, int], list[np.ndarray]] = {}
     scores = scores.astype(np.float64)
-    if mode != "release":
+    if mode != "raw_max":
         scores = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
     for scores_of_region, (top, left, bottom, right) in zip(scores, regions.tolist(), strict=True):
         rows, columns = scores_of_region.shape[:2]
@@ -44,5 +44,5 @@ def aggregate(
     result = np.zeros((height, width, scores.shape[-1]))
     for (y, x), values in at_pixel.items():
         combined = np.mean(values, axis=0) if mode == "mean" else np.max(values, axis=0)
-        result[y, x] = np.maximum(combined, 0) if mode == "release" else combined
+        result[y, x] = np.maximum(combined, 0) if mode == "raw_max" else combined
     return result

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tests.reference import aggregation as reference
-from tfdeconv.segmentation.aggregate import MODES, Canvas, add, aggregate, finish, start
+from tests.segmentation.combining import aggregate
+from tfdeconv.segmentation.aggregate import MODES, Canvas, add, finish, start
 
 REGIONS = {
     "inside, growing and shrinking": [[0, 0, 9, 9], [2, 3, 5, 6], [1, 4, 8, 11]],
@@ -91,9 +92,9 @@ def test_batches_give_what_all_at_once_gives(mode: str) -> None:
 def test_uncovered_pixels_are_background_and_never_nan(mode: str) -> None:
     scores = tf.math.log([[[[0.25, 0.75]]]])
     result = aggregate(scores, tf.constant([[0, 1, 1, 2]]), 1, 3, mode).numpy()
-    inside = [0, 0] if mode == "release" else np.log([0.25, 0.75])
+    inside = [0, 0] if mode == "raw_max" else np.log([0.25, 0.75])
     np.testing.assert_allclose(result, [[[0, 0], inside, [0, 0]]], atol=1e-6)
-    assert result.argmax(axis=-1).tolist() == [[0, int(mode != "release"), 0]]
+    assert result.argmax(axis=-1).tolist() == [[0, int(mode != "raw_max"), 0]]
     nothing = aggregate(tf.zeros((0, 4, 4, 2)), tf.zeros((0, 4), tf.int32), 2, 3, mode)
     assert nothing.numpy().tolist() == np.zeros((2, 3, 2)).tolist()
 
@@ -107,7 +108,7 @@ def test_the_modes_on_numbers_the_eye_can_check() -> None:
     between = np.sqrt([0.8 * 0.5, 0.2 * 0.5])
     np.testing.assert_allclose(mean, [[0.8, 0.2], between, [0.5, 0.5]], rtol=1e-6)
     raw = tf.constant([[[[4.0, -8.0]]], [[[2.0, -2.0]]]])
-    release = aggregate(raw, regions, 1, 3, mode="release")[0]
+    release = aggregate(raw, regions, 1, 3, mode="raw_max")[0]
     assert release.numpy().tolist() == [[4, 0], [4, 0], [2, 0]]
 
 
@@ -122,7 +123,7 @@ def test_a_constant_of_a_region_changes_no_label(mode: str) -> None:
 
 def test_a_region_of_the_size_of_its_map_is_left_pixel_by_pixel() -> None:
     scores = tf.reshape(tf.range(2 * 5 * 5 * 2, dtype=tf.float32), (2, 5, 5, 2))
-    result = aggregate(scores, tf.constant([[0, 0, 5, 5], [1, 6, 6, 11]]), 6, 11, "release")
+    result = aggregate(scores, tf.constant([[0, 0, 5, 5], [1, 6, 6, 11]]), 6, 11, "raw_max")
     np.testing.assert_array_equal(result[:5, :5], scores[0])
     np.testing.assert_array_equal(result[1:6, 6:11], scores[1])
     np.testing.assert_array_equal(result[:1, 5:], np.zeros((1, 6, 2)))
@@ -130,7 +131,7 @@ def test_a_region_of_the_size_of_its_map_is_left_pixel_by_pixel() -> None:
 
 def test_half_precision_scores_are_combined_in_float32() -> None:
     scores = tf.constant(np.full((3, 2, 2, 2), 60000), tf.float16)
-    result = aggregate(scores, tf.constant([[0, 0, 2, 2]] * 3), 2, 2, mode="release")
+    result = aggregate(scores, tf.constant([[0, 0, 2, 2]] * 3), 2, 2, mode="raw_max")
     assert result.dtype == tf.float32
     np.testing.assert_allclose(result, np.full((2, 2, 2), 59999), atol=20)
     mean = aggregate(scores, tf.constant([[0, 0, 2, 2]] * 3), 2, 2, mode="mean")

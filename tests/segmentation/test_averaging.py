@@ -103,7 +103,7 @@ def test_a_scale_is_the_size_at_which_an_image_is_shown() -> None:
 
 
 def test_scales_of_proposals_are_refused() -> None:
-    with pytest.raises(UserError, match=r"`scales` must be \(1\.0,\) for a network that sees prop"):
+    with pytest.raises(UserError, match=r"`scales` must be \(1\.0,\) for a network that uses prop"):
         Segmenter(colour_network(), scales=(0.5, 1.0))
     assert Segmenter(colour_network(), scales=[1], flip=True).boxes == 50
     assert Segmenter(colour_network(), window="auto", scales=(0.5, 1.0)).batch_size == 16

@@ -82,7 +82,7 @@ def test_segmenter_combines_what_each_says_of_the_image(mode: str, second: str) 
     options = {"boxes": 3, "aggregate": "mean", "proposals": "grid"}
     segmenter = Segmenter(first, **options, ensemble=other, ensemble_mode=mode)
     # The release multiplies scores, not probabilities.
-    each = {**options, "aggregate": "release"} if mode == "product" else options
+    each = {**options, "aggregate": "raw_max"} if mode == "product" else options
     alone = [Segmenter(model, **each).scores(image) for model in (first, other)]
     scores = segmenter.scores(image)
     np.testing.assert_allclose(scores, COMBINE[mode](*alone), rtol=0, atol=1e-5)
@@ -135,8 +135,11 @@ def test_saved_models(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("names", "received"),
     [
-        (("ground", "green", "red"), r"3 \(ground, green, red\) beside 3 \(ground, red, green\)"),
-        (None, r"4 \(without names\) beside 3 \(ground, red, green\)"),
+        (
+            ("ground", "green", "red"),
+            r"3 \(ground, green, red\) instead of 3 \(ground, red, green\)",
+        ),
+        (None, r"4 \(without names\) instead of 3 \(ground, red, green\)"),
     ],
 )
 def test_networks_for_other_classes_are_refused(names, received: str) -> None:

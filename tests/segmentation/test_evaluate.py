@@ -151,7 +151,7 @@ def test_broken_files_are_named(split: Split, segmenter: Segmenter, damage) -> N
 
 def test_an_output_folder_that_cannot_be_written_is_told_first(split: Split, tmp_path) -> None:
     class Unused(Segmenter):
-        def segment(self, *args):
+        def segment_all(self, *args):
             raise AssertionError("the network ran")
 
     (tmp_path / "file").write_text("")

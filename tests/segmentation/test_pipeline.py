@@ -9,13 +9,14 @@ import pytest
 import tensorflow as tf
 
 from tests.helpers import run_python
+from tests.segmentation.combining import aggregate
 from tests.segmentation.networks import colour_network, painted
 from tfdeconv.segmentation import pipeline as module
-from tfdeconv.segmentation.aggregate import Canvas, aggregate
+from tfdeconv.segmentation.aggregate import Canvas
 from tfdeconv.segmentation.network import Network
 from tfdeconv.segmentation.pipeline import MAX_SCORES, Pipeline, canvas_size, label_pixels, rows_of
 from tfdeconv.segmentation.regions import ProposedRegions
-from tfdeconv.segmentation.segmenter import Segmenter, combined_scores
+from tfdeconv.segmentation.segmenter import Segmenter
 
 
 @pytest.mark.parametrize("classes", [2, 21, 255])
@@ -163,9 +164,9 @@ def test_a_batch_is_computed_while_the_one_before_is_combined() -> None:
     added: list[int] = []
     image = painted(50, 40)[0]
     boxes = np.array([[i, i, i + 20, i + 20] for i in range(8)], np.float32)
-    expected = combined_scores(pipeline, image, boxes).numpy()
+    expected = pipeline.combined_scores(image, boxes).numpy()
     pipeline.region_scores, pipeline.add = region_scores, add_slowly
-    np.testing.assert_array_equal(combined_scores(pipeline, image, boxes), expected)
+    np.testing.assert_array_equal(pipeline.combined_scores(image, boxes), expected)
     assert seen == [2, 2, 2]
 
 

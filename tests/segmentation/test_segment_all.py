@@ -108,8 +108,35 @@ def test_few_images_are_held(without_boxes: Segmenter) -> None:
     taken = []
     found = without_boxes.segment_all(taken.append(one.shape) or one for one in IMAGES)
     next(found)
+    # The next one, whose size may have been the same, and one before its turn.
+    assert len(taken) <= 3
+    taken.clear()
+    segmenter = Segmenter(textured_network(), boxes=2, proposals="grid")
+    next(segmenter.segment_all(taken.append(one.shape) or one for one in IMAGES))
     # One before its turn.
     assert len(taken) <= 2
+
+
+@pytest.mark.parametrize("kind", ["fixed", "open", "both"])
+def test_images_of_one_size_share_a_batch(kind: str) -> None:
+    model = {"fixed": textured_network(), "open": open_network(8), "both": textured_network()}[kind]
+    other = open_network() if kind == "both" else None
+    segmenter = Segmenter(model, boxes=0, batch_size=4, ensemble=other)
+    graph, calls = segmenter.network.graph, []
+    segmenter.network.graph = lambda pictures: calls.append(len(pictures)) or graph(pictures)
+    images = [noise(20, 30, seed) for seed in range(6)] + [noise(30, 20, 6), noise(20, 30, 7)]
+    found = list(segmenter.segment_all(images))
+    assert calls == [4, 2, 1, 1]
+    for image, labels in zip(images, found, strict=True):
+        np.testing.assert_array_equal(labels, segmenter.segment(image))
+
+
+def test_batches_of_large_images_are_small() -> None:
+    segmenter = Segmenter(open_network(), batch_size=16)
+    graph, calls = segmenter.network.graph, []
+    segmenter.network.graph = lambda pictures: calls.append(len(pictures)) or graph(pictures)
+    list(segmenter.segment_all([noise(500, 600)] * 5))
+    assert calls == [4, 1]
 
 
 def test_nothing_is_traced_again(without_boxes: Segmenter) -> None:

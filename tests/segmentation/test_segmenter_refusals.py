@@ -52,7 +52,7 @@ def test_networks_of_another_kind_are_refused(model, received: str) -> None:
     [
         ({"boxes": -1}, "`boxes` must be at least 0 .*boxes=-1"),
         ({"batch_size": 0}, "`batch_size` at least 1.*batch_size=0"),
-        ({"aggregate": "sum"}, r"`aggregate` must be one of \('max', 'mean', 'release'\).*'sum'"),
+        ({"aggregate": "sum"}, r"`aggregate` must be one of \('max', 'mean', 'raw_max'\).*'sum'"),
         ({"proposals": "file.npz"}, r"`proposals` must be one of .*'file.npz'"),
     ],
 )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.reference import aggregation as reference
-from tfdeconv.segmentation.sliding import combined, resized
+from tfdeconv.segmentation.averaging import combined
+from tfdeconv.segmentation.sliding import resized
 
 
 def cut(scores: np.ndarray, *rows: int) -> Iterator[np.ndarray]:

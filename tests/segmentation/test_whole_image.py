@@ -11,8 +11,8 @@ from tfdeconv.data.whole_images import MEAN_COLOUR
 from tfdeconv.errors import UserError
 from tfdeconv.layers import RequireSize
 from tfdeconv.models import FCN8s
+from tfdeconv.segmentation.regions import resize_and_pad
 from tfdeconv.segmentation.segmenter import Segmenter
-from tfdeconv.segmentation.whole_image import resize_and_fill
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 60), (33, 5), (60, 83), (500, 400)])
@@ -20,7 +20,7 @@ def test_scores_are_what_the_network_says_of_the_image(size: tuple[int, int]) ->
     network = open_network()
     image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
     segmenter = Segmenter(network)
-    # Logarithms of probabilities, as combined scores are (`aggregate`).
+    # Logarithms of probabilities, as combined scores are.
     expected = tf.nn.log_softmax(network.predict(image[None], verbose=0)[0])
     scores = segmenter.scores(image)
     assert scores.dtype == np.float32
@@ -109,7 +109,7 @@ def test_nan_and_what_is_no_image_are_refused() -> None:
 @pytest.mark.parametrize("size", [(5, 7), (8, 3), (8, 8)])
 def test_what_is_added_is_nothing_to_the_network(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
-    shown = resize_and_fill(image, tf.constant(size), tf.constant((8, 16))).numpy()
+    shown = resize_and_pad(image, tf.constant(size), tf.constant((8, 16))).numpy()
     np.testing.assert_array_equal(shown[0, : size[0], : size[1]], image)
     outside = np.ones((8, 16), bool)
     outside[: size[0], : size[1]] = False

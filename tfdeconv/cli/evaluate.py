@@ -100,7 +100,7 @@ def add_combination(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--aggregate",
-        choices=("max", "mean", "release"),
+        choices=("max", "mean", "raw_max"),
         default=argparse.SUPPRESS,
         help="how the scores of overlapping regions become one (default max)",
     )
@@ -147,7 +147,7 @@ def open_segmenter(
         )
     release = hasattr(args, "release")
     if release:
-        chosen = {"aggregate": "release", "ensemble_mode": "product", **chosen}
+        chosen = {"aggregate": "raw_max", "ensemble_mode": "product", **chosen}
     if hasattr(args, "crf"):
         chosen["crf"] = DenseCRF.release() if release else DenseCRF()
     found = None

@@ -95,11 +95,11 @@ def _whole(
     import numpy as np
 
     from tfdeconv.data.whole_images import seen_size
-    from tfdeconv.segmentation.whole_image import resize_and_fill, size_rule
+    from tfdeconv.segmentation.regions import resize_and_pad, size_rule
 
     seen = seen_size(image.shape[:2])
     rows, columns = seen.numpy().tolist()
-    picture = resize_and_fill(image, seen, size_rule(model).fit(seen)).numpy()[0]
+    picture = resize_and_pad(image, seen, size_rule(model).fit(seen)).numpy()[0]
     mask = np.zeros(picture.shape[:2], np.uint8)
     mask[:rows, :columns] = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_NEAREST)
     return picture, mask

@@ -30,15 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compares, prints the differences and returns 1 where they are too large."""
-    from tfdeconv.export import FileVerification, Verification, verify, verify_exported_file
+    from tfdeconv.export import verify
 
-    verification: FileVerification | Verification
-    if args.exported.endswith((".tflite", ".onnx")):
-        verification = verify_exported_file(args.exported, args.model)
-    else:
-        verification = verify(args.exported, args.model)
-        for line in verification.log:
-            print(line)
+    verification = verify(args.exported, args.model)
+    for line in verification.log:
+        print(line)
     verdict = "does what" if verification.agrees else "does NOT do what"
     print(f"{args.exported} {verdict} {args.model} does: {verification}")
     return 0 if verification.agrees else 1

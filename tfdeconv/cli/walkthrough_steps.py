@@ -15,7 +15,7 @@ from tfdeconv.data.crops import crop_image
 from tfdeconv.metrics import confusion_matrix, mean_iou
 from tfdeconv.proposals.edges import gradient_edges
 from tfdeconv.segmentation.pipeline import Pipeline, label_pixels, refine
-from tfdeconv.segmentation.segmenter import Segmenter, combined_scores
+from tfdeconv.segmentation.segmenter import Segmenter
 from tfdeconv.visual.aggregation import by_size, panel_counts
 from tfdeconv.visual.representative import softmax
 from tfdeconv.visual.walk import LARGE, SMALL, Proposed, Sample, Walk, scaled
@@ -52,7 +52,7 @@ def walk(
     if segmenter.input_size is None:
         seen = shown_to(segmenter.model, image)[0]
         with _timed(times, "the network"):
-            scores = combined_scores(segmenter.pipeline, image, np.zeros((0, 4), np.float32))
+            scores = segmenter.pipeline.combined_scores(image, np.zeros((0, 4), np.float32))
     else:
         proposed, scores = _proposed(segmenter, image, boxes, truth, times)
     labels = label_pixels(scores, height, width)[0].numpy()

@@ -2,19 +2,23 @@
 
 import dataclasses
 import functools
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from tfdeconv.crf import mean_field, pydensecrf_backend
-from tfdeconv.crf.checks import check_kernel, check_shapes, check_values
-from tfdeconv.crf.mean_field import Kernel
+from tfdeconv.crf import mean_field
 
 NORMALIZATIONS = ("symmetric", "none")
 BACKENDS = ("tensorflow", "pydensecrf")
+# How far the probabilities of a pixel may sum from one: half precision is 0.002 off.
+_TOLERANCE = 0.01
+# Narrower kernels join a pixel to itself alone, and their lattices have too many places.
+_NARROWEST = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class DenseCRF:
 
     Args:
         gaussian: `(sxy, weight)` of the kernel over places: its standard deviation in pixels, at
-            least 0.5, and what it is multiplied by, at least 0. None leaves it out.
+            least 0.5, and its factor, at least 0. None leaves it out.
         bilateral: `(sxy, srgb, weight)` of the kernel over places and colours; `srgb` is the
             standard deviation in levels of 0..255, at least 0.5. None leaves it out.
         iterations: Updates of the mean field, at least 0.
@@ -60,8 +64,8 @@ class DenseCRF:
     backend: str = "tensorflow"
 
     def __post_init__(self) -> None:
-        check_kernel("gaussian", self.gaussian, ("sxy", "weight"))
-        check_kernel("bilateral", self.bilateral, ("sxy", "srgb", "weight"))
+        _check_kernel("gaussian", self.gaussian, ("sxy", "weight"))
+        _check_kernel("bilateral", self.bilateral, ("sxy", "srgb", "weight"))
         if not isinstance(self.iterations, numbers.Integral) or self.iterations < 0:
             raise ValueError(
                 "`iterations` must be a whole number of at least 0. Received: "
@@ -71,7 +75,7 @@ class DenseCRF:
             if (value := getattr(self, name)) not in choices:
                 raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
         if self.backend == "pydensecrf":
-            pydensecrf_backend.load()
+            mean_field.load_pydensecrf()
 
     @classmethod
     def release(cls, backend: str = "tensorflow") -> "DenseCRF":
@@ -88,8 +92,8 @@ class DenseCRF:
 
         Args:
             probabilities: `(height, width, classes)` with at least 2 classes, array or tensor of
-                any number type. They must sum to one in every pixel, up to 0.01; what is below 1e-8
-                counts as that.
+                any number type. They must sum to one in every pixel, up to 0.01; values below 1e-8
+                count as 1e-8.
             image: `(height, width, 3)` uint8 RGB, array or tensor.
 
         Returns:
@@ -104,13 +108,13 @@ class DenseCRF:
         of_tensors = tf.is_tensor(probabilities) or tf.is_tensor(image)
         probabilities = tf.cast(tf.convert_to_tensor(probabilities), tf.float32)
         image = tf.convert_to_tensor(image)
-        check_shapes(probabilities.shape, image.shape, image.dtype)
+        _check_shapes(probabilities.shape, image.shape, image.dtype)
         if self.backend == "pydensecrf" and not tf.executing_eagerly():
             raise ValueError(
                 '`backend="pydensecrf"` must be called with values. Received: tensors of a graph. '
                 'Use backend="tensorflow" in graphs.'
             )
-        with tf.control_dependencies(check_values(probabilities, image)):
+        with tf.control_dependencies(_check_values(probabilities, image)):
             result = self._infer(probabilities, image)
         result = tf.ensure_shape(result, probabilities.shape)
         return result if of_tensors else result.numpy()
@@ -121,16 +125,16 @@ class DenseCRF:
 
     @functools.cached_property
     def _infer(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-        kernels = []
+        kernels: list[mean_field.Kernel] = []
         if self.gaussian is not None:
-            sxy, weight = self.gaussian
-            kernels.append(Kernel(float(sxy), None, float(weight)))
+            kernels.append((float(self.gaussian[0]), None, float(self.gaussian[1])))
         if self.bilateral is not None:
-            kernels.append(Kernel(*map(float, self.bilateral)))
+            sxy, srgb, weight = map(float, self.bilateral)
+            kernels.append((sxy, srgb, weight))
         options = (kernels, int(self.iterations), self.normalization == "symmetric")
         if self.backend == "pydensecrf":
             return lambda probabilities, image: tf.convert_to_tensor(
-                pydensecrf_backend.infer(probabilities.numpy(), image.numpy(), *options)
+                mean_field.infer_with_pydensecrf(probabilities.numpy(), image.numpy(), *options)
             )
         return tf.function(
             lambda probabilities, image: mean_field.infer(probabilities, image, *options),
@@ -139,3 +143,67 @@ class DenseCRF:
                 tf.TensorSpec((None, None, 3), tf.uint8),
             ],
         )
+
+
+def _check_kernel(name: str, values: Sequence[float] | None, parts: tuple[str, ...]) -> None:
+    if values is None:
+        return
+    if (
+        not isinstance(values, Sequence)
+        or len(values) != len(parts)
+        or not all(isinstance(value, numbers.Real) and math.isfinite(value) for value in values)
+        or min(values[:-1]) < _NARROWEST
+        or values[-1] < 0
+    ):
+        raise ValueError(
+            f"`{name}` must be None or a tuple ({', '.join(parts)}): standard deviations of at "
+            f"least {_NARROWEST} and a weight of at least 0. Received: {name}={values!r}"
+        )
+
+
+def _check_shapes(probabilities: tf.TensorShape, image: tf.TensorShape, dtype: tf.DType) -> None:
+    """Refuses arrays of other shapes, as far as they are known."""
+    ranks = probabilities.is_compatible_with([None] * 3) and image.is_compatible_with([None] * 3)
+    if (
+        not ranks
+        or not image[2:].is_compatible_with([3])
+        or not image[:2].is_compatible_with(probabilities[:2])
+        or 0 in probabilities[:2]
+        or dtype != tf.uint8
+    ):
+        raise ValueError(
+            "`probabilities` must be (height, width, classes) and `image` (height, width, 3) uint8 "
+            f"RGB of the same size. Received: probabilities {probabilities}, image {image} "
+            f"{dtype.name}"
+        )
+    if probabilities[2] in (0, 1):
+        raise ValueError(
+            f"`probabilities` must have at least 2 classes. Received: {probabilities}. A mask p of "
+            "one class is two: np.concatenate([1 - p, p], axis=-1)."
+        )
+
+
+def _check_values(probabilities: tf.Tensor, image: tf.Tensor) -> list[tf.Operation]:
+    """Raises for values at hand, and returns the checks that a graph has to run."""
+    sums = tf.reduce_sum(probabilities, axis=-1)
+    # Comparisons with NaN are false.
+    near_one = tf.reduce_all(tf.abs(sums - 1) <= _TOLERANCE)
+    valid = near_one & tf.reduce_all(probabilities >= -_TOLERANCE)
+    message = "`probabilities` must be at least 0 and sum to one in every pixel. "
+    if tf.executing_eagerly():
+        if not valid:
+            raise ValueError(
+                f"{message}Received: sums from {np.min(sums):.3g} to {np.max(sums):.3g}, values "
+                f"from {np.min(probabilities):.3g}. Scores become probabilities by softmax."
+            )
+        return []
+    shape = tf.shape(probabilities)
+    fits = tf.reduce_all(tf.shape(image) == tf.concat([shape[:2], [3]], 0)) & (shape[2] >= 2)
+    sizes = (
+        "`probabilities` must be as large as `image`, with at least 2 classes, and `image` RGB of "
+        "at least one pixel. Received: "
+    )
+    return [
+        tf.debugging.Assert(fits & tf.reduce_all(shape > 0), [sizes, shape, tf.shape(image)]),
+        tf.debugging.Assert(valid, [message, "Received: a sum of", sums]),
+    ]

@@ -1,13 +1,20 @@
-"""Mean field inference in a fully connected CRF with Potts compatibility, as TensorFlow ops."""
+"""Mean field inference in a fully connected CRF with Potts compatibility, by two backends.
+
+A kernel is `(sxy, srgb, weight)`: its standard deviations in pixels and in levels of 0..255 (None
+for a kernel that ignores colour), and the factor by which it is multiplied.
+"""
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from types import ModuleType
 
+import numpy as np
 import tensorflow as tf
 
 from tfdeconv.crf import permutohedral
-from tfdeconv.crf.permutohedral import Lattice
+from tfdeconv.errors import UserError
+
+Kernel = tuple[float, float | None, float]
 
 # The least probability that a class is given: minus its logarithm, 18.4, can still be outweighed.
 LEAST = 1e-8
@@ -17,21 +24,6 @@ _PACKET = 8
 _NEVER = -1e30
 
 
-class Kernel(NamedTuple):
-    """A Gaussian kernel over pixels.
-
-    Attributes:
-        sxy: its standard deviation in pixels, along rows and columns alike.
-        srgb: its standard deviation in levels of 0..255, for each of red, green and blue; None for
-            a kernel that does not look at colour.
-        weight: what it is multiplied by.
-    """
-
-    sxy: float
-    srgb: float | None
-    weight: float
-
-
 def infer(
     probabilities: tf.Tensor,
     image: tf.Tensor,
@@ -39,13 +31,13 @@ def infer(
     iterations: int,
     normalize: bool,
 ) -> tf.Tensor:
-    """Returns what the classes' probabilities become when pixels vote for one another.
+    """Returns the probabilities after mean field inference, as TensorFlow ops.
 
     Each iteration sets Q to softmax(log P + sum over kernels of weight * K Q), K being the kernel
     as the permutohedral lattice computes it, the pixel's vote for itself included.
 
     Args:
-        probabilities: `(height, width, classes)` float32; what is below 1e-8 counts as that.
+        probabilities: `(height, width, classes)` float32; values below 1e-8 count as 1e-8.
         image: `(height, width, 3)` RGB in [0, 255].
         kernels: the kernels.
         iterations: how often Q is updated; at first it is P. The graph grows with it.
@@ -74,21 +66,63 @@ def infer(
     return tf.reshape(q[:, : shape[-1]], shape)
 
 
-def _lattice(image: tf.Tensor, kernel: Kernel, normalize: bool) -> Lattice:
+def _lattice(image: tf.Tensor, kernel: Kernel, normalize: bool) -> permutohedral.Lattice:
     """Returns the lattice that filters with weight * K."""
-    lattice = permutohedral.build(_features(image, kernel))
-    ones = tf.ones([tf.shape(image)[0] * tf.shape(image)[1], 1])
-    factors = math.sqrt(kernel.weight) * ones[:, 0]
+    sxy, srgb, weight = kernel
+    height, width = tf.unstack(tf.shape(image)[:2])
+    y, x = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
+    features = tf.cast(tf.stack([x, y], axis=-1), tf.float32) / sxy
+    if srgb is not None:
+        features = tf.concat([features, tf.cast(image, tf.float32) / srgb], axis=-1)
+    lattice = permutohedral.build(tf.reshape(features, [-1, 2 if srgb is None else 5]))
+    ones = tf.ones([height * width, 1])
+    factors = math.sqrt(weight) * ones[:, 0]
     if normalize:
         factors *= tf.math.rsqrt(permutohedral.filter_(lattice, ones)[:, 0])
     return permutohedral.scale(lattice, factors)
 
 
-def _features(image: tf.Tensor, kernel: Kernel) -> tf.Tensor:
-    height, width = tf.unstack(tf.shape(image)[:2])
-    y, x = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
-    features = tf.cast(tf.stack([x, y], axis=-1), tf.float32) / kernel.sxy
-    if kernel.srgb is not None:
-        colour = tf.cast(image, tf.float32) / kernel.srgb
-        features = tf.concat([features, colour], axis=-1)
-    return tf.reshape(features, [-1, 2 if kernel.srgb is None else 5])
+def load_pydensecrf() -> ModuleType:
+    """Imports pydensecrf, the C++ of the method's authors.
+
+    Raises:
+        UserError: when it is not installed.
+    """
+    try:
+        from pydensecrf import densecrf
+    except ImportError as error:
+        raise UserError(
+            '`backend="pydensecrf"` must find the package pydensecrf. Received: '
+            f'{error}. Install it with `pip install pydensecrf2`, or use backend="tensorflow", '
+            "which gives the same labels and needs nothing else."
+        ) from error
+    return densecrf
+
+
+def infer_with_pydensecrf(
+    probabilities: np.ndarray,
+    image: np.ndarray,
+    kernels: Sequence[Kernel],
+    iterations: int,
+    normalize: bool,
+) -> np.ndarray:
+    """Runs pydensecrf on arrays; arguments and result as for `infer`."""
+    densecrf = load_pydensecrf()
+    height, width, classes = probabilities.shape
+    energies = -np.log(np.maximum(probabilities.reshape(-1, classes).T, LEAST))
+    crf = densecrf.DenseCRF2D(width, height, classes)
+    crf.setUnaryEnergy(np.ascontiguousarray(energies))
+    normalization = densecrf.NORMALIZE_SYMMETRIC if normalize else densecrf.NO_NORMALIZATION
+    for sxy, srgb, weight in kernels:
+        if srgb is None:
+            crf.addPairwiseGaussian(sxy=sxy, compat=weight, normalization=normalization)
+        else:
+            crf.addPairwiseBilateral(
+                sxy=sxy,
+                srgb=srgb,
+                rgbim=np.ascontiguousarray(image),
+                compat=weight,
+                normalization=normalization,
+            )
+    result = np.array(crf.inference(iterations), np.float32)
+    return np.ascontiguousarray(result.T).reshape(height, width, classes)

@@ -1,4 +1,4 @@
-"""Models without Python: files for servers and devices, and the proof that they do the same.
+"""Models without Python: files for servers and devices, and their verification.
 
 Names are resolved when they are first used: the client of a server loads no TensorFlow.
 """
@@ -8,14 +8,12 @@ from typing import Any
 
 _PUBLIC = {
     "Client": "tfdeconv.export.client",
-    "FileVerification": "tfdeconv.export.verification",
     "Verification": "tfdeconv.export.verification",
     "export_litert": "tfdeconv.export.portable",
     "export_onnx": "tfdeconv.export.portable",
     "export_saved_model": "tfdeconv.export.saved_model",
     "read_metadata": "tfdeconv.export.saved_model",
     "verify": "tfdeconv.export.verification",
-    "verify_exported_file": "tfdeconv.export.verification",
 }
 
 __all__ = [*_PUBLIC]

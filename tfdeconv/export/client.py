@@ -1,8 +1,7 @@
-"""Asks a model server to label photographs: `Client("http://localhost:8501").segment(data)`.
+"""The client of a model server: `Client("http://localhost:8501").segment(data)`.
 
-Photographs go as the bytes of their files, and label maps come back as PNGs, so that both are
-small on the way. Over HTTP nothing loads TensorFlow; over gRPC the messages of TensorFlow Serving,
-which are built on TensorFlow's, do.
+Photographs are sent as the bytes of their files, and label maps come back as PNGs. Over HTTP
+TensorFlow is not loaded; over gRPC it is, for the messages of TensorFlow Serving.
 """
 
 import base64
@@ -31,12 +30,12 @@ Arrays = dict[str, np.ndarray]
 
 
 class Segmentation(NamedTuple):
-    """What a server says of a photograph.
+    """A server's answer for a photograph.
 
     Attributes:
-        labels: `(height, width)` uint8, of the size of the photograph when it stands upright.
-        shares: Name of every class in it (its number where the model has no names) -> its share of
-            the pixels, the largest first.
+        labels: `(height, width)` uint8, of the size of the upright photograph.
+        shares: Name of every class present (its number where the model has no names) -> its share
+            of the pixels, the largest first.
     """
 
     labels: np.ndarray
@@ -44,20 +43,20 @@ class Segmentation(NamedTuple):
 
 
 class ServerUnavailable(UserError):
-    """No server answered: the next request would fail as this one did."""
+    """No server answered; the next request would fail, too."""
 
 
 class Client:
-    """A model server with a folder that `tfdeconv export` wrote; threads may share one.
+    """The client of a server of a folder that `tfdeconv export` wrote; threads may share one.
 
-    A server that is not there yet, or is too busy (UNAVAILABLE, HTTP 503, no connection), is asked
-    again after pauses that double, within the time limit. A request that it refuses is not.
+    Where the server is missing or busy (no connection, UNAVAILABLE, HTTP 503), a request is sent
+    again after pauses that double, within the time limit. A refused request is not.
 
     Args:
         url: `http://host:8501` for REST, or `grpc://host:8500`; these are the default ports.
-        model: The name by which the server knows the model.
+        model: The name of the model on the server.
         timeout: Seconds that a request may take, all tries together.
-        retries: How many more times a request is sent when no server takes it.
+        retries: How many more times a request is sent while the server is missing or busy.
 
     Raises:
         UserError: when `url` is none.
@@ -85,15 +84,15 @@ class Client:
         Args:
             image: The bytes of a JPEG or PNG file.
             boxes: `(n, 4)` proposals, best first: top, left, bottom, right in pixels of the upright
-                photograph. The best 1000 are sent; n may be 0, for the whole image alone. None: the
-                server lays a grid. A network that sees every image whole passes over them.
+                photograph. The best 1000 are sent; n may be 0, for the full image alone. None: the
+                server uses a grid. A network that takes images of every size ignores them.
 
         Raises:
             ServerUnavailable: when no server took the request, or it took too long.
-            UserError: when it refused, with its reason, or its answer is no segmentation.
+            UserError: when the server refused the request, or its answer is no segmentation.
         """
         inputs = {"images_bytes": np.array([image], object)}
-        outputs = self._ask_with_boxes(inputs, boxes) if boxes is not None else None
+        outputs = None if boxes is None else self._ask_with_boxes(inputs, boxes)
         if outputs is None:
             outputs = self._ask(_SEGMENT, inputs)
         try:
@@ -187,12 +186,12 @@ def _sentence(error: Exception) -> str:
         return "no reason"
     # Behind the first line stand nodes of the graph; a check of ours reads
     # "assertion failed: [`boxes[0]` must be ...] [0 nan]".
-    head, failed, told = lines[0].strip().partition("assertion failed: [")
-    return head + told.removesuffix("]").replace("] [", " ") if failed else head
+    head, failed, reason = lines[0].strip().partition("assertion failed: [")
+    return head + reason.removesuffix("]").replace("] [", " ") if failed else head
 
 
 class _Unreachable(Exception):
-    """No server is there, or it is busy or still loading: worth another try."""
+    """The server is missing, busy or still loading: worth another try."""
 
 
 class _TimedOut(Exception):
@@ -270,7 +269,7 @@ class _Grpc:
         options = [
             ("grpc.max_send_message_length", -1),
             ("grpc.max_receive_message_length", _MOST_ANSWER_BYTES),
-            # Ours decides when to try again; its own pauses would make tries fail unasked.
+            # `Client` retries; within gRPC's own pauses its tries would fail at once.
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.min_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 500),

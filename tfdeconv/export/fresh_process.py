@@ -1,8 +1,7 @@
 """Runs exported folders where neither Keras nor tfdeconv can be imported; `verification` starts it.
 
 `python -P fresh_process.py FOLDER REQUESTS ANSWERS [FOLDER REQUESTS ANSWERS ...]`: the files hold
-records of `NamedTensorProto`. A tensor is named `<call>/<signature>/<input or output>`, and those
-of one call go in together.
+records of `NamedTensorProto`; equal calls go in together.
 """
 
 import sys
@@ -35,14 +34,9 @@ def read_arrays(path: str) -> Arrays:
 
 
 def answer(folder: str, requests: Mapping[str, np.ndarray]) -> Arrays:
-    """Runs every call on the folder, in order.
+    """Runs every call on the folder of a SavedModel, in order.
 
-    Args:
-        folder: The folder that holds `saved_model.pb`.
-        requests: `<call>/<signature>/<input>` -> array.
-
-    Returns:
-        `<call>/<signature>/<output>` -> array.
+    Requests are `<call>/<signature>/<input>` -> array, answers `<call>/<signature>/<output>`.
 
     Raises:
         ValueError: when the folder has no such signature, or it has other inputs.

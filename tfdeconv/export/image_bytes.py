@@ -1,19 +1,26 @@
-"""Encoded photographs -> upright RGB in the graph: kind, size, EXIF's orientation, pixels.
+"""Image files in the graph: photographs in, upright RGB, and labels out as palette PNGs.
 
-What a small file could take a server's memory or time with is checked before a decoder sees it.
-Whether the file is whole and in order is left to the decoder, and told in its words.
+Limits on what a small file may cost a server in memory or time are checked before a decoder sees
+it. Damaged files are left to the decoder, which refuses them in its own words.
 """
 
+import struct
+import zlib
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tfdeconv.data.decode import PNG_SIGNATURE, decode_pixels, require
+from tfdeconv.data.png_indices import swap_colour_type
 from tfdeconv.export.requests import refusal
+from tfdeconv.labels import full_palette
 
 _JPEG = b"\xff\xd8\xff"
 # With the header first: libpng accepts unknown chunks before it, which could claim another size.
 _PNG = PNG_SIGNATURE + b"\0\0\0\x0dIHDR"
+# Of the signature and the header chunk.
+_HEADER_END = 33
 # Every scan of a progressive JPEG costs 10 ms at 33 megapixels, however few bytes it has.
 _SCAN, MOST_SCANS = b"\xff\xda", 500
 # libpng inflates every one of these chunks to up to 8 MB and keeps them until it is done.
@@ -28,19 +35,11 @@ Part = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 def decode_upright(data: tf.Tensor, index: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    """Decodes a photograph as `tfdeconv.images.decode_image` does, in the graph.
-
-    Args:
-        data: Scalar string, the bytes of a JPEG or PNG file.
-        index: Scalar integer, which element of `images_bytes` it is, for errors.
-        max_pixels: the most pixels that it may have.
-
-    Returns:
-        `(height, width, 3)` uint8 RGB, upright.
+    """Decodes a JPEG or PNG as `tfdeconv.images.decode_image` does: `(height, width, 3)`, upright.
 
     Raises:
-        tf.errors.InvalidArgumentError: naming the element when it is no JPEG or PNG or too large;
-            in the words of the decoder when it is damaged or cut short.
+        tf.errors.InvalidArgumentError: naming element `index` of `images_bytes` when it is no JPEG
+            or PNG or has more than `max_pixels`; in the words of the decoder when it is damaged.
 
     Example:
 
@@ -203,3 +202,24 @@ def _big_endian(octets: tf.Tensor) -> tf.Tensor:
 
 def _is(octets: tf.Tensor, expected: bytes) -> tf.Tensor:
     return tf.reduce_all(octets == [*expected])
+
+
+def encode_label_png(labels: tf.Tensor, colours: np.ndarray | None = None) -> tf.Tensor:
+    """Encodes labels as `tfdeconv.labels.encode_png` does, in the graph.
+
+    TensorFlow writes gray PNGs. A palette PNG has the same pixels, another colour type in its
+    header, and its colours behind the header.
+
+    Example:
+
+    >>> from tfdeconv.data.decode import decode_labels
+    >>> labels = tf.constant([[0, 7], [255, 1]], tf.uint8)
+    >>> decode_labels(encode_label_png(labels)).numpy().tolist()
+    [[0, 7], [255, 1]]
+    """
+    chunk = b"PLTE" + full_palette(colours).tobytes()
+    chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    gray = tf.io.encode_png(labels[..., tf.newaxis])
+    pixels = tf.strings.substr(gray, _HEADER_END, tf.strings.length(gray) - _HEADER_END)
+    header = swap_colour_type(tf.strings.substr(gray, 0, _HEADER_END))
+    return tf.strings.join([header, chunk, pixels])

@@ -1,6 +1,7 @@
-"""Files from crops to scores for other runtimes: .tflite (LiteRT, once TensorFlow Lite) and .onnx.
+"""Files for other runtimes: .tflite (LiteRT, formerly TensorFlow Lite) and .onnx.
 
-Both hold the network alone, folded and in float32, for crops of one size.
+Both hold the network alone, from crops of one size to scores, batch normalisation folded and in
+float32 whatever the policy of the model.
 """
 
 import json
@@ -33,30 +34,26 @@ def export_litert(
     quantize: str | None = None,
     input_size: int | None = None,
 ) -> Path:
-    """Writes a network as a .tflite file that every LiteRT runtime can run.
+    """Writes a network as a .tflite file, in LiteRT's own operations without TensorFlow's ("Flex").
 
-    It holds the signature `regions`: `crops` float32 `(1, size, size, 3)` RGB in [0, 255] to
-    `scores` float32 `(1, rows, columns, classes)` before softmax, in LiteRT's own operations: no
-    TensorFlow ("Flex") is needed. Batch normalisation is folded, and everything is computed in
-    float32 whatever the policy of the model.
-
-    Class names lie in the file as `labels.txt`, one a line, where LiteRT's metadata has associated
-    files: in a ZIP archive behind the model. `unzip -p FILE labels.txt` shows them.
+    Its signature `regions` maps `crops` float32 `(1, size, size, 3)` RGB in [0, 255] to `scores`
+    float32 `(1, rows, columns, classes)` before softmax. Class names are in `labels.txt`, one a
+    line, in a ZIP archive appended to the model (LiteRT's associated files): `unzip -p FILE
+    labels.txt` shows them.
 
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
             `(batch, None, None, 3)`, to scores.
         file: File to write; it ends in .tflite.
-        quantize: None for float32 weights; `"dynamic"` for int8 weights and activations that are
-            quantised as they come (dynamic range), a quarter of the bytes and not the same scores.
+        quantize: None for float32 weights; `"dynamic"` for int8 weights and activations quantised
+            at run time (dynamic range): a quarter of the bytes, and other scores.
         input_size: side of the crops in pixels, for a network of every size.
 
     Returns:
         The path of the file.
 
     Raises:
-        UserError: when the model cannot be converted or the file cannot be written; in both cases
-            nothing is left behind.
+        UserError: when the model cannot be converted or the file cannot be written.
         ValueError: when `quantize` is something else.
 
     Example:
@@ -73,10 +70,10 @@ def export_litert(
     target = _require_suffix(file, ".tflite")
     converted = _convert_to_litert(model, quantize, input_size)
     names = class_names(model)
-    with replacing(target) as beside:
-        beside.write_bytes(converted)
+    with replacing(target) as temporary:
+        temporary.write_bytes(converted)
         if names is not None:
-            with zipfile.ZipFile(beside, "a") as archive:
+            with zipfile.ZipFile(temporary, "a") as archive:
                 # With the date of 1980 that ZipInfo has, the same model gives the same bytes.
                 archive.writestr(zipfile.ZipInfo(LABELS), "\n".join(names) + "\n")
     return target
@@ -86,7 +83,7 @@ def _convert_to_litert(model: keras.Model, quantize: str | None, input_size: int
     network, side = _portable_network(model, input_size)
 
     def regions(crops: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Here, because a function is not always traced where it is handed over.
+        # Here, because a function is not always traced where it is passed on.
         with portable_ops():
             return {SCORES: network(crops, training=False)}
 
@@ -127,9 +124,8 @@ def export_onnx(
     """Writes a network as an .onnx file.
 
     It maps `crops` float32 `(batch, size, size, 3)` RGB in [0, 255] to `scores` float32
-    `(batch, rows, columns, classes)` before softmax, for every batch. Batch normalisation is
-    folded, and everything is computed in float32 whatever the policy of the model. Class names, in
-    the order of the labels, are a JSON list in the file's metadata under `class_names`.
+    `(batch, rows, columns, classes)` before softmax, for every batch. Class names are a JSON list
+    in the file's metadata under `class_names`.
 
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
@@ -142,7 +138,7 @@ def export_onnx(
 
     Raises:
         UserError: when tf2onnx is not installed, the model cannot be converted or the file cannot
-            be written; nothing is left behind.
+            be written.
 
     Example:
 
@@ -173,15 +169,15 @@ def export_onnx(
     )
     _describe(converted, class_names(model))
     try:
-        # The converter passes over what it does not know.
+        # The converter ignores operations that it does not know.
         onnx.checker.check_model(converted)
     except onnx.checker.ValidationError as error:
         raise UserError(
             f"The model `{model.name}` must consist of operations that ONNX has. Received: "
             f"{str(error).splitlines()[0]}. Replace them, or export a SavedModel."
         ) from error
-    with replacing(target) as beside:
-        beside.write_bytes(converted.SerializeToString())
+    with replacing(target) as temporary:
+        temporary.write_bytes(converted.SerializeToString())
     return target
 
 
@@ -202,7 +198,7 @@ def _regions_of(network: keras.Model, kernels: list[keras.Variable]) -> Any:
 
 
 def _put_in_kernels(converted: Any, kernels: dict[str, keras.Variable]) -> None:
-    """Makes inputs of the graph what they stand for, already transposed as ONNX needs them."""
+    """Replaces inputs of the graph by constants, already transposed as ONNX needs them."""
     from onnx import numpy_helper
 
     graph = converted.graph
@@ -235,7 +231,7 @@ def _describe(converted: Any, names: tuple[str, ...] | None) -> None:
 
 
 def _portable_network(model: keras.Model, input_size: int | None) -> tuple[keras.Model, int]:
-    """Returns what is to be traced in `portable_ops`, and the side of the crops to trace it for."""
+    """Returns the network to trace in `portable_ops`, and the side of its crops."""
     if keras.config.backend() != "tensorflow":
         raise UserError(
             "A network must be exported under Keras's TensorFlow backend. Received: "
@@ -263,7 +259,7 @@ def _side(model: keras.Model, input_size: int | None) -> int:
     if side is None:
         raise UserError(
             "A network for images of every size must be exported for crops of one. Received: no "
-            "size. Give one, such as `--input-size 224`."
+            "size. Choose one, such as `--input-size 224`."
         )
     if input_size not in (None, side) or side < 1:
         raise UserError(

@@ -1,9 +1,9 @@
-"""What requests must be: every refusal names the element of the batch and says why."""
+"""Checks of requests in the graph: every refusal names the element of the batch and the reason."""
 
 import tensorflow as tf
 
 from tfdeconv.data.decode import require
-from tfdeconv.segmentation.whole_image import SizeRule
+from tfdeconv.segmentation.regions import SizeRule
 
 # What a request may bring for an image, whatever the model then uses.
 MAX_BOXES = 1000
@@ -11,7 +11,7 @@ OWN_GRID = -1
 
 
 def refusal(name: str, index: tf.Tensor, must: str | tf.Tensor) -> tf.Tensor:
-    """Returns what an error says of one element of a batch, a scalar string.
+    """Returns the beginning of an error message about one element of a batch, a scalar string.
 
     Example:
 
@@ -22,12 +22,7 @@ def refusal(name: str, index: tf.Tensor, must: str | tf.Tensor) -> tf.Tensor:
 
 
 def require_shape(name: str, value: tf.Tensor) -> tf.Tensor:
-    """Refuses another shape than the signature's, which servers do not look at.
-
-    Args:
-        name: The name of the input.
-        value: The input; what is known of its shape is what it must have.
-    """
+    """Refuses another shape than that known of `value`, which servers do not check."""
     # What a graph is fed may have any shape. Seen through this op nothing is known of it, so that
     # the question is not answered once and for all when the graph is optimised.
     fed = tf.shape(tf.raw_ops.PlaceholderWithDefault(input=value, shape=tf.TensorShape(None)))
@@ -80,15 +75,9 @@ def require_images(images: tf.Tensor, max_pixels: int) -> tf.Tensor:
 def require_boxes(
     images: tf.Tensor, boxes: tf.Tensor, counts: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Refuses boxes and counts that do not belong to the images, or mean nothing.
+    """Refuses `(batch, n, 4)` boxes and `(batch,)` counts that are wrong or not the images' own.
 
-    Args:
-        images: `(batch, ...)` images, encoded or not.
-        boxes: `(batch, n, 4)` float32.
-        counts: `(batch,)` int32.
-
-    Returns:
-        Boxes and counts. What stands behind the count of an image is not looked at.
+    Boxes behind the count of an image are not checked.
     """
     boxes, counts = require_shape("boxes", boxes), require_shape("counts", counts)
     batch, most = tf.shape(images)[0], tf.shape(boxes)[1]
@@ -119,16 +108,9 @@ def require_boxes(
 def require_touching(
     boxes: tf.Tensor, count: tf.Tensor, image: tf.Tensor, index: tf.Tensor
 ) -> tf.Tensor:
-    """Refuses boxes that lie wholly outside of their image.
+    """Refuses boxes outside of the image that is element `index` of the batch; returns others.
 
-    Args:
-        boxes: `(n, 4)` float32 boxes of one image.
-        count: scalar int32, how many of them count; below 0, none.
-        image: `(height, width, 3)`.
-        index: scalar, the number of the image in its batch.
-
-    Returns:
-        The boxes.
+    Of the `(n, 4)` boxes the first `count` are checked; none below 0.
     """
     size = tf.cast(tf.shape(image)[:2], tf.float32)
     right = tf.reduce_all((boxes[:, 2:] > 0) & (boxes[:, :2] < size), axis=1)

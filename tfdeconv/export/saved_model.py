@@ -1,8 +1,8 @@
 """A SavedModel in a versioned folder, as TensorFlow Serving expects it: OUT/1, OUT/2, ...
 
-A version is written beside and renamed, since the server loads whatever folder appears. Beside the
-graph lie `assets.extra/tfdeconv.json`, which tells clients what the graph cannot, and the requests
-by which a server warms up: without them the first caller waits while the graph is optimised.
+A version is written under a temporary name and renamed, since a server loads every folder that
+appears. `assets.extra` holds `tfdeconv.json`, the metadata for clients, and the requests by which a
+server warms up: without them the first caller waits while the graph is optimised.
 
 Reference:
     https://www.tensorflow.org/tfx/serving/saved_model_warmup
@@ -27,41 +27,41 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tfdeconv import images
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
-from tfdeconv.export.signatures import signatures
+from tfdeconv.export.signatures import Signatures
 from tfdeconv.files import cannot_write, replacing
 from tfdeconv.layers.choice import kernel_ops
 from tfdeconv.models import class_names
 from tfdeconv.segmentation.network import PRECISIONS
+from tfdeconv.segmentation.regions import SizeRule, size_rule
 from tfdeconv.segmentation.segmenter import Segmenter
-from tfdeconv.segmentation.whole_image import SizeRule, size_rule
 from tfdeconv.version import __version__
 
 METADATA_FILE = Path("assets.extra", "tfdeconv.json")
 # Where tensorflow_model_server looks for it in the folder of a version, and the most it takes.
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MOST_RECORDS = 1000
-# What the server is not told here: records name the model, and the server serves it by any name.
+# Records must name a model; a server replays them whatever name it serves the model by.
 _MODEL = "deconvnet"
 _WARMUP_SIZE = 48, 64
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
 
 class Metadata(NamedTuple):
-    """What an exported folder says of itself, as saved in `assets.extra/tfdeconv.json`.
+    """The metadata of an exported folder, as saved in `assets.extra/tfdeconv.json`.
 
     Attributes:
-        input_size: side of the crops in pixels; None where the network takes images of every size:
-            it sees them whole, and there are no boxes.
+        input_size: side of the crops in pixels; None for a network that takes images of every size
+            and uses no boxes.
         num_classes: number of classes, the background included.
         class_names: their names in the order of the labels, or None where the model has none.
-        boxes: the most boxes of an image that the network is shown beside the whole image.
-        aggregate: "max", "mean" or "release", how the scores of regions are joined.
+        boxes: the most boxes of an image to use in addition to the full image.
+        aggregate: "max", "mean" or "raw_max", how the scores of overlapping regions are merged.
         crf: arguments of the `DenseCRF` by which the labels are refined, or None.
         precision: "float32", "bfloat16" or "float16", what the network computes in.
         max_pixels: the most pixels that an image may have.
         versions: package -> version that wrote the folder.
-        crop_multiple: what the sides of crops must be multiples of; None where `input_size` is one.
-        least_crop: the least height and width of crops; None where `input_size` is one.
+        crop_multiple: what the sides of crops must be multiples of; None with an `input_size`.
+        least_crop: the least height and width of crops; None with an `input_size`.
     """
 
     input_size: int | None
@@ -77,7 +77,7 @@ class Metadata(NamedTuple):
     least_crop: list[int] | None = None
 
     def crop_size(self, height: int, width: int) -> tuple[int, int]:
-        """Returns the least height and width from these on that crops may have."""
+        """Returns the smallest height and width of crops that are at least these."""
         if self.input_size is not None:
             return self.input_size, self.input_size
         rows, columns = self.least_crop or (1, 1)
@@ -96,11 +96,11 @@ def export_saved_model(
 ) -> Path:
     """Writes a model as a SavedModel that needs neither Python nor Keras.
 
-    Signatures, with dimension 0 the batch everywhere; `segment_bytes` is the `serving_default`,
-    because whoever asks without naming one has photographs:
+    Signatures, with dimension 0 the batch everywhere; `segment_bytes` is the `serving_default`:
 
     - `segment_bytes`: `images_bytes` string `(batch,)`, JPEGs and PNGs of any sizes, to
-      `labels_png_bytes` string `(batch,)`, palette PNGs as large as the upright photographs;
+      `labels_png_bytes` string `(batch,)`, palette PNGs as large as the upright photographs, in the
+      colours of the model's classes where it has them, otherwise PASCAL VOC's;
       `class_ids` int32 `(batch, classes)`, the classes present by decreasing share, then -1;
       `class_shares` float32 `(batch, classes)`, their shares of the pixels, then 0; `class_names`
       string `(batch, classes)`, then "".
@@ -114,12 +114,12 @@ def export_saved_model(
       `(batch, size, size, classes)` before softmax. `regions_uint8` is the same for uint8 crops,
       a quarter of the bytes.
 
-    A network for images of every size sees each of them whole, as in `Segmenter`: it has no
+    A network for images of every size runs on the full image, as in `Segmenter`: it has no
     `segment_bytes_with_boxes`, its `segment` takes `images` alone, and its `regions` take `crops`
-    of any one size that the network does, `(batch, height, width, 3)`, neither shrunk nor padded.
+    of any one size that the network takes, `(batch, height, width, 3)`, neither shrunk nor padded.
 
-    The records that warm up a server are messages of TensorFlow Serving: they are left out where
-    its package is not installed (`pip install "tfdeconv[serving]"`).
+    The warm-up requests are messages of TensorFlow Serving. They are left out where its package is
+    not installed (`pip install "tfdeconv[serving]"`).
 
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
@@ -127,7 +127,7 @@ def export_saved_model(
             normalisation is folded into the convolutions before it.
         directory: Folder of versions. The next free number becomes the new version, beginning at 1.
         boxes: The most boxes of an image to use, as in `Segmenter`.
-        aggregate: "max", "mean" or "release", how the scores of overlapping regions become one.
+        aggregate: "max", "mean" or "raw_max", how the scores of overlapping regions are merged.
         crf: Refines the labels to the edges of the image, as in `Segmenter`.
         precision: "float32", "bfloat16" or "float16": what the network computes in; scores come
             out as float32. The latter two store kernels in half the size; rounding moves some
@@ -151,26 +151,27 @@ def export_saved_model(
     >>> folder.name, read_metadata(folder).class_names
     ('1', ['ground', 'tree'])
     """
-    _check_arguments(crf, precision, max_pixels)
-    _require_one_output(model)
+    _check_arguments(model, crf, precision, max_pixels)
     segmenter = Segmenter(model, boxes=boxes, aggregate=aggregate, crf=crf, precision=precision)
     metadata = _metadata(segmenter, precision, max_pixels)
     target = Path(directory) / str(max(_versions_in(directory), default=0) + 1)
     with tempfile.TemporaryDirectory() as scratch:
         archive = _archive(segmenter, metadata, scratch)
-        with kernel_ops(), replacing(target) as beside:
+        with kernel_ops(), replacing(target) as temporary:
             try:
-                archive.write_out(str(beside), verbose=False)
-                saved = SavedModel.FromString((beside / "saved_model.pb").read_bytes())
+                archive.write_out(str(temporary), verbose=False)
+                saved = SavedModel.FromString((temporary / "saved_model.pb").read_bytes())
                 _refuse_python(saved.meta_graphs[0], segmenter.model)
-                _write_metadata(beside, metadata)
-                _write_warmup(beside, saved.meta_graphs[0], metadata)
+                _write_metadata(temporary, metadata)
+                _write_warmup(temporary, saved.meta_graphs[0], metadata)
             except tf.errors.OpError as error:
                 raise cannot_write(target, OSError(error.message)) from error
     return target
 
 
-def _check_arguments(crf: DenseCRF | None, precision: str, max_pixels: int) -> None:
+def _check_arguments(
+    model: keras.Model, crf: DenseCRF | None, precision: str, max_pixels: int
+) -> None:
     if keras.config.backend() != "tensorflow":
         raise UserError(
             "A SavedModel must be exported under Keras's TensorFlow backend. Received: "
@@ -189,9 +190,6 @@ def _check_arguments(crf: DenseCRF | None, precision: str, max_pixels: int) -> N
         raise ValueError(
             f"`max_pixels` must be from 1 to {images.MAX_PIXELS}. Received: max_pixels={max_pixels}"
         )
-
-
-def _require_one_output(model: keras.Model) -> None:
     outputs = getattr(model, "output_names", [])
     if len(outputs) > 1:
         raise UserError(
@@ -214,27 +212,31 @@ def _metadata(segmenter: Segmenter, precision: str, max_pixels: int) -> Metadata
         crf=None if segmenter.crf is None else dataclasses.asdict(segmenter.crf),
         precision=precision,
         max_pixels=max_pixels,
-        versions=_versions(),
+        versions={
+            "tfdeconv": __version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "python": platform.python_version(),
+        },
         crop_multiple=multiple if whole else None,
         least_crop=list(least) if whole else None,
     )
 
 
 def _archive(segmenter: Segmenter, metadata: Metadata, scratch: str) -> keras.export.ExportArchive:
-    # Not `archive.track(model)`: it stores every weight twice, for Keras and for TensorFlow.
+    # `archive.track(model)` would store every weight twice, for Keras and for TensorFlow.
     archive = keras.export.ExportArchive()
     table = None
     if metadata.class_names is not None:
         table = _class_table(metadata.class_names, scratch)
         archive.track(table)
-    endpoints = signatures(segmenter, metadata.input_size, metadata.max_pixels, table)
-    for name, (function, inputs) in endpoints.items():
-        archive.add_endpoint(name, function, inputs)
+    for name, endpoint in Signatures(segmenter, metadata.max_pixels, table).endpoints().items():
+        archive.add_endpoint(name, *endpoint)
     return archive
 
 
 def _refuse_python(meta_graph: MetaGraphDef, model: keras.Model) -> None:
-    # What was written: to ask before would be to trace everything twice.
+    # Checking before writing would trace everything twice.
     graph = meta_graph.graph_def
     nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
     if found := {node.op for node in nodes} & _PYTHON_OPS:
@@ -242,15 +244,6 @@ def _refuse_python(meta_graph: MetaGraphDef, model: keras.Model) -> None:
             f"The model `{model.name}` must consist of TensorFlow operations to be exported. "
             f"Received: calls of Python ({', '.join(sorted(found))}), which no server can run."
         )
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "tfdeconv": __version__,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def _class_table(names: Sequence[str], folder: str) -> tf.lookup.StaticHashTable:
@@ -282,7 +275,7 @@ def _write_metadata(folder: Path, metadata: Metadata) -> None:
 
 
 def read_metadata(folder: str | os.PathLike[str]) -> Metadata:
-    """Reads what the exported `folder` (one version) says of itself.
+    """Reads the metadata of an exported folder, one version.
 
     Raises:
         UserError: when it was not written by `export_saved_model`.
@@ -333,7 +326,7 @@ def _prediction_log() -> Any:
 
 
 def _write_warmup(folder: Path, meta_graph: MetaGraphDef, metadata: Metadata) -> None:
-    """Writes one small request for every signature: a photograph of 64x48 pixels, or one crop."""
+    """Writes one small request for every signature: a 64x48 photograph, or one crop."""
     prediction_log = _prediction_log()
     if prediction_log is None:
         return
@@ -365,14 +358,11 @@ def _warmup_inputs(signature: str, metadata: Metadata) -> dict[str, np.ndarray]:
 
 
 def read_warmup(folder: str | os.PathLike[str]) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """Reads the requests by which a server warms up the version in `folder`; none without a file.
-
-    Returns:
-        The signature and the inputs of each.
+    """Reads the warm-up requests of the version in `folder`: signature and inputs of each.
 
     Raises:
-        UserError: when the file is damaged or holds something else, or what reads it is not
-            installed.
+        UserError: when the file is damaged or holds something else, or TensorFlow Serving's
+            messages are not installed.
     """
     path, prediction_log = Path(folder) / WARMUP_FILE, _prediction_log()
     if not path.is_file():
@@ -402,7 +392,7 @@ def read_warmup(folder: str | os.PathLike[str]) -> list[tuple[str, dict[str, np.
 
 
 def sample_photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Makes up a photograph, `(height, width, 3)` uint8 RGB, of patches and noise."""
+    """Returns a random image, `(height, width, 3)` uint8 RGB, of patches and noise."""
     # Flat areas make ties, which pooling must break as the model does.
     generator = np.random.default_rng(seed)
     patches = generator.integers(0, 256, (-(-height // 8), -(-width // 8), 3))

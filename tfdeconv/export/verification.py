@@ -1,4 +1,4 @@
-"""Whether what was exported does what its model does, where it is made to run.
+"""Whether an exported model gives the results of the model that it was exported from.
 
 A folder is loaded by TensorFlow in a process that can import neither Keras nor tfdeconv; a .tflite
 or .onnx file is run in LiteRT or ONNX Runtime.
@@ -52,7 +52,7 @@ SAMPLES = 5
 
 _FROM_FILES, _BY_MODEL = "0/segment_bytes/labels", "0/regions/labels"
 _LABELS = ("0/segment/labels", _FROM_FILES, _BY_MODEL)
-# For networks that take images of every size: about so large, and one that they see smaller.
+# For networks that take images of every size: about so large, and one that is shrunk.
 _OPEN_SIZE = 36
 _SHRUNK = (45, 611)
 # "W0000 00:00:..." of absl, "2026-11-20 19:45:33.25: W tensorflow/..." of older libraries
@@ -62,6 +62,7 @@ _MACHINE = re.compile(
     r"cuda|cudnn|cublas|computation placer|gpu|tensorrt|tf-trt|onednn supports", re.IGNORECASE
 )
 
+# Of a file: the shape of its input, whether its weights are int8, and a function that runs it.
 Runtime = tuple[tuple[int, ...], bool, Callable[[np.ndarray], np.ndarray]]
 
 
@@ -69,64 +70,81 @@ class Verification(NamedTuple):
     """What `verify` measured.
 
     Attributes:
-        scores_difference: largest difference of `regions` over the largest absolute score.
-        confidence_difference: largest difference of `segment`'s confidence, in [0, 1].
-        equal_labels: share of the pixels of `segment` and `segment_bytes` whose labels are the
-            same, in [0, 1].
-        bound: the largest difference of scores and confidence that counts as equal.
-        warmed_up: how many of the folder's own requests, with which a server warms it up, ran.
-        log: the warnings and errors that TensorFlow wrote while it loaded and ran the folder.
+        scores_difference: largest difference of the scores of crops over the largest absolute
+            score; of a file, the difference that 80 % of the pixels do not exceed.
+        equal_labels: share of the pixels whose labels are the same, in [0, 1].
+        scores_bound: the largest difference of scores and confidence that counts as equal; None
+            for a file with int8 weights, whose scores are not the model's.
+        labels_bound: the smallest share of equal labels that counts as agreement.
+        confidence_difference: of a folder, largest difference of `segment`'s confidence, in [0, 1].
+        largest_difference: of a file, the difference of scores over all pixels; None of a folder.
+        warmed_up: of a folder, how many of its warm-up requests ran.
+        log: of a folder, TensorFlow's warnings and errors while it loaded and ran the folder.
     """
 
     scores_difference: float
-    confidence_difference: float
     equal_labels: float
-    bound: float
-    warmed_up: int
-    log: tuple[str, ...]
+    scores_bound: float | None = SCORES_BOUND
+    labels_bound: float = LABELS_BOUND
+    confidence_difference: float = 0.0
+    largest_difference: float | None = None
+    warmed_up: int = 0
+    log: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
         """Whether every difference is within its bound; NaN is not."""
+        bound = np.inf if self.scores_bound is None else self.scores_bound
         differences = (self.scores_difference, self.confidence_difference)
-        return self.equal_labels >= LABELS_BOUND and all(d <= self.bound for d in differences)
+        return self.equal_labels >= self.labels_bound and all(d <= bound for d in differences)
 
     def __str__(self) -> str:
+        bound, largest = self.scores_bound, self.largest_difference
+        allowed = "int8" if bound is None else f"at most {bound:g} allowed"
+        which = "" if largest is None else f" of {100 * PIXELS:g} % of pixels"
+        other = (
+            f"confidence by {self.confidence_difference:.2g}"
+            if largest is None
+            else f"of all by {largest:.2g}"
+        )
         return (
-            f"scores differ by {self.scores_difference:.2g}, "
-            f"confidence by {self.confidence_difference:.2g} (at most {self.bound:g} allowed), "
+            f"scores{which} differ by {self.scores_difference:.2g} ({allowed}), {other}, "
             f"labels agree on {100 * self.equal_labels:.2f} % of pixels "
-            f"(at least {100 * LABELS_BOUND:g} % required), "
-            f"{self.warmed_up} warm-up requests ran"
+            f"(at least {100 * self.labels_bound:g} % required)"
+            + (f", {self.warmed_up} warm-up requests ran" if largest is None else "")
         )
 
 
 def verify(
     exported: str | os.PathLike[str], model: str | os.PathLike[str] | keras.Model
 ) -> Verification:
-    """Runs an exported folder in a fresh process and compares it with its model in this one.
+    """Runs an exported folder or file on generated inputs and compares it with its model.
 
-    The other process cannot import Keras or tfdeconv. It loads the folder by `tf.saved_model.load`
-    and warms it up by the folder's own requests. Both answer the same: random crops for `regions`,
-    random photographs with boxes (some leave the image, one image has none) for `segment`, and a
-    PNG and a JPEG for `segment_bytes`; `Segmenter` speaks for the model. Of a network for images of
-    every size there are no boxes, and one image is large enough to be shrunk.
-    Scores are compared with those of the model as it is served, batch normalisation folded and in
-    the precision of the folder: rounding decides which of two nearly equal maxima a switch points
-    to, and in a large network that moves scores by more than most mistakes would. The labels of
-    `segment_bytes` are held against the model as it was trained, unless in half precision.
+    A folder is loaded by `tf.saved_model.load` in a fresh process that cannot import Keras or
+    tfdeconv, and runs its own warm-up requests first. Then random crops go to `regions`, random
+    photographs with boxes (some leave the image, one image has none) to `segment`, and a PNG and a
+    JPEG to `segment_bytes`; `Segmenter` computes the expected answers. For a network without an
+    input size there are no boxes, and one image is large enough to be shrunk. Scores are compared
+    with those of the model as it is served, batch normalisation folded and in the precision of the
+    folder: rounding decides which of two nearly equal maxima a switch points to, and in a large
+    network that moves scores by more than most mistakes would. The labels of `regions` are
+    compared with the model as it was trained, unless in half precision.
+
+    A .tflite file is run in LiteRT and an .onnx file in ONNX Runtime, on crops of patches and
+    noise, whose ties pooling must break as the model does. A model in half precision is compared in
+    float32.
 
     Args:
-        exported: What `export_saved_model` wrote: the folder of one version, or the folder above,
-            of which the newest version is taken.
+        exported: What `export_saved_model` wrote, the folder of one version or the folder above, of
+            which the newest version is taken; or what `export_litert` or `export_onnx` wrote.
         model: The model, or where it is saved.
 
     Returns:
         A `Verification`; its `agrees` is the verdict.
 
     Raises:
-        UserError: when the folder is no export, cannot be loaded or run, or is of a network of
-            another shape.
+        UserError: when the export cannot be loaded or run, belongs to a network of another shape,
+            or the runtime of a file is not installed.
 
     Example:
 
@@ -137,38 +155,47 @@ def verify(
     >>> verify(folder, model).agrees
     True
     """
-    folder = newest_version(exported)
+    if Path(exported).suffix in _RUNTIMES:
+        return _verify_file(Path(exported), model)
+    return _verify_folder(newest_version(exported), model)
+
+
+def _verify_folder(folder: Path, model: str | os.PathLike[str] | keras.Model) -> Verification:
     metadata = read_metadata(folder)
     requests = sample_requests(metadata)
     # First, so that on a GPU it need not share the memory that this process takes for itself.
     answers, log = run_in_fresh_process(folder, requests, warm_up=True)
     pngs = answers["0/segment_bytes/labels_png_bytes"]
     answers[_FROM_FILES] = _joined(map(images.decode_labels, pngs))
-    if not isinstance(model, keras.Model):
-        model = load_for_inference(model)
+    model = _opened(model)
     in_half = metadata.precision != "float32" or _computes_in_half(model)
     segmenter = local_segmenter(model, metadata)
     expected = _expected(segmenter, requests)
-    # Beside the folded network, whose scores must be equal, the model as it was trained.
     as_trained = segmenter.model if in_half else model
     answers[_BY_MODEL] = answers["0/regions/scores"].argmax(axis=-1)
     expected[_BY_MODEL] = as_trained.predict_on_batch(requests["0/regions/crops"]).argmax(axis=-1)
     for name, value in expected.items():
         if answers[name].shape != value.shape:
-            raise UserError(
-                f"`{folder}` must be exported from this model. Received: {name} of shape "
-                f"{answers[name].shape}, the model gives {value.shape}. Export it again."
+            raise _another(
+                folder, f"{name} of shape {answers[name].shape}, the model gives {value.shape}"
             )
+    scores, confidence = (
+        np.max(np.abs(answers[name] - expected[name]))
+        for name in ("0/regions/scores", "0/segment/confidence")
+    )
+    largest = max(np.max(np.abs(expected["0/regions/scores"])), 1e-30)
     return Verification(
-        *_compare(answers, expected),
-        bound=HALF_PRECISION_BOUND if in_half else SCORES_BOUND,
+        scores_difference=float(scores / largest),
+        equal_labels=float(np.mean(_joined(answers[name] == expected[name] for name in _LABELS))),
+        scores_bound=HALF_PRECISION_BOUND if in_half else SCORES_BOUND,
+        confidence_difference=float(confidence),
         warmed_up=len({name.split("/")[0] for name in answers if name.startswith("warmup")}),
         log=log,
     )
 
 
 def local_segmenter(model: keras.Model, metadata: Metadata) -> Segmenter:
-    """Returns what segments on this machine as the folder with this metadata does."""
+    """Returns the `Segmenter` with the options of an exported folder."""
     return Segmenter(
         model,
         boxes=metadata.boxes,
@@ -180,7 +207,6 @@ def local_segmenter(model: keras.Model, metadata: Metadata) -> Segmenter:
 
 
 def _expected(segmenter: Segmenter, requests: Arrays) -> Arrays:
-    crops = requests["0/regions/crops"]
     photographs = requests["0/segment/images"]
     boxes: list[np.ndarray | None] = [None] * len(photographs)
     if segmenter.input_size is not None:
@@ -189,7 +215,7 @@ def _expected(segmenter: Segmenter, requests: Arrays) -> Arrays:
     found = [_probabilities(segmenter, *one) for one in zip(photographs, boxes, strict=True)]
     files = requests["0/segment_bytes/images_bytes"]
     return {
-        "0/regions/scores": segmenter.model.predict_on_batch(crops),
+        "0/regions/scores": segmenter.model.predict_on_batch(requests["0/regions/crops"]),
         "0/segment/confidence": np.stack([one.max(axis=-1) for one in found]),
         "0/segment/labels": np.stack([one.argmax(axis=-1) for one in found]),
         _FROM_FILES: _joined(segmenter.segment(images.decode_image(data)) for data in files),
@@ -207,29 +233,24 @@ def _joined(label_maps: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate([labels.ravel() for labels in label_maps])
 
 
+def _opened(model: str | os.PathLike[str] | keras.Model) -> keras.Model:
+    return model if isinstance(model, keras.Model) else load_for_inference(model)
+
+
 def _computes_in_half(model: keras.Model) -> bool:
     return bool({layer.compute_dtype for layer in model.layers} & {"float16", "bfloat16"})
 
 
-def _compare(answers: Arrays, expected: Arrays) -> tuple[float, float, float]:
-    """Returns the difference of scores, that of confidence, and the share of equal labels."""
-    scores = expected["0/regions/scores"]
-    difference = np.max(np.abs(answers["0/regions/scores"] - scores))
-    confidence = np.abs(answers["0/segment/confidence"] - expected["0/segment/confidence"])
-    equal = _joined(answers[name] == expected[name] for name in _LABELS)
-    return (
-        float(difference / max(np.max(np.abs(scores)), 1e-30)),
-        float(np.max(confidence)),
-        float(np.mean(equal)),
+def _another(path: Path, received: str) -> UserError:
+    return UserError(
+        f"`{path}` must be exported from this model. Received: {received}. Export it again."
     )
 
 
 def sample_requests(metadata: Metadata) -> dict[str, np.ndarray]:
     """Returns requests for three signatures, named `<call>/<signature>/<input>`.
 
-    Args:
-        metadata: What the folder says of itself. Boxes are there for a network of one size only;
-            for others there is an image that is shrunk to be seen.
+    A network with an input size gets boxes; one without gets an image that is shrunk.
     """
     size = metadata.input_size or _OPEN_SIZE
     height, width = size + size // 4, size + size // 2 + 1
@@ -269,11 +290,11 @@ def run_all_in_fresh_process(
         jobs: Pairs of a folder that holds `saved_model.pb` and its requests,
             `<call>/<signature>/<input>` -> array; equal calls go in together. Byte strings are
             arrays of `bytes` objects.
-        warm_up: whether to run what a server would warm the folder up with, too, before the
-            requests: their answers are named `warmup<i>/<signature>/<output>`.
+        warm_up: whether to run the folder's warm-up requests first; their answers are named
+            `warmup<i>/<signature>/<output>`.
 
     Returns:
-        For each job, `<call>/<signature>/<output>` -> array; and what TensorFlow warned of.
+        For each job, `<call>/<signature>/<output>` -> array; and TensorFlow's warnings.
 
     Raises:
         UserError: with TensorFlow's message when it cannot load or run a folder.
@@ -298,8 +319,8 @@ def run_all_in_fresh_process(
         )
         if process.returncode != 0:
             folders = ", ".join(f"`{folder}`" for folder, _ in jobs)
-            told = [*process.stdout.splitlines()[:1], *process.stderr.splitlines()[-1:]]
-            reason = told[0] if told else f"exit status {process.returncode}"
+            lines = [*process.stdout.splitlines()[:1], *process.stderr.splitlines()[-1:]]
+            reason = lines[0] if lines else f"exit status {process.returncode}"
             raise UserError(
                 f"{folders} must run in TensorFlow without Keras and tfdeconv. Received: {reason}. "
                 "Export the model again."
@@ -320,102 +341,40 @@ def _warnings(log: str) -> tuple[str, ...]:
     return tuple(line for line in lines if not _MACHINE.search(line))
 
 
-class FileVerification(NamedTuple):
-    """What `verify_exported_file` measured.
-
-    Attributes:
-        scores_difference: what the scores of four pixels in five differ by at most, over the
-            largest absolute score of their crop.
-        largest_difference: the same of all pixels.
-        equal_labels: share of the pixels of all crops whose labels are the same, in [0, 1].
-        quantized: whether the file has int8 weights: then its scores are not to be the same.
-    """
-
-    scores_difference: float
-    largest_difference: float
-    equal_labels: float
-    quantized: bool
-
-    @property
-    def agrees(self) -> bool:
-        """Whether labels and, unless quantised, scores are within their bounds; NaN is not."""
-        if self.quantized:
-            return self.equal_labels >= QUANTIZED_LABELS_BOUND
-        return self.scores_difference <= SCORES_BOUND and self.equal_labels >= LABELS_BOUND
-
-    def __str__(self) -> str:
-        required = QUANTIZED_LABELS_BOUND if self.quantized else LABELS_BOUND
-        allowed = "int8" if self.quantized else f"at most {SCORES_BOUND:g} allowed"
-        return (
-            f"scores of {100 * PIXELS:g} % of pixels differ by {self.scores_difference:.2g} "
-            f"({allowed}), of all by {self.largest_difference:.2g}, "
-            f"labels agree on {100 * self.equal_labels:.2f} % of pixels "
-            f"(at least {100 * required:g} % required)"
-        )
-
-
-def verify_exported_file(
-    file: str | os.PathLike[str], model: str | os.PathLike[str] | keras.Model
-) -> FileVerification:
-    """Runs a .tflite file in LiteRT, or an .onnx file in ONNX Runtime, and compares it.
-
-    Both answer for made-up crops of patches and noise, which have ties that pooling must break in
-    the same way.
-
-    Args:
-        file: What `export_litert` or `export_onnx` wrote.
-        model: The model, or where it is saved. Where it computes in half precision, its scores in
-            float32 are what the file must give.
-
-    Returns:
-        A `FileVerification`; its `agrees` is the verdict.
-
-    Raises:
-        UserError: when the file cannot be run, is of a network of another shape, or the runtime is
-            not installed.
-    """
-    runtimes = {".tflite": _litert, ".onnx": _onnx}
-    path = Path(file)
-    if path.suffix not in runtimes or not path.is_file():
+def _verify_file(path: Path, model: str | os.PathLike[str] | keras.Model) -> Verification:
+    if not path.is_file():
         raise UserError(
-            f"`{file}` must be a .tflite or .onnx file. Received: no such file. Write it with "
+            f"`{path}` must be a .tflite or .onnx file. Received: no such file. Write it with "
             "`tfdeconv export --format litert` or `--format onnx`."
         )
+    extra, open_runtime = _RUNTIMES[path.suffix]
     try:
-        shape, quantized, run = runtimes[path.suffix](path)
+        shape, quantized, run = open_runtime(path)
     except ImportError as error:
         raise UserError(
-            f"`{file}` must be run to be verified. Received: {error}. Install the runtime with "
-            f'`pip install "tfdeconv[{path.suffix.replace("tflite", "litert")[1:]}]"`.'
+            f"`{path}` must be run to be verified. Received: {error}. Install the runtime with "
+            f'`pip install "tfdeconv[{extra}]"`.'
         ) from error
+    model = _opened(model)
+    if model.input_shape[1] not in (None, shape[1]):
+        raise _another(path, f"crops of {shape[1]} pixels, not {model.input_shape[1]}")
+    if _computes_in_half(model):
+        model = inference_network(model, "float32")
     crops = np.stack([sample_photograph(shape[1], shape[2], seed) for seed in range(SAMPLES)])
     crops = crops.astype(np.float32)
-    model = model if isinstance(model, keras.Model) else load_for_inference(model)
-    expected = _expected_of_file(model, crops, path)
+    expected = model.predict_on_batch(crops)
     scores = np.concatenate([run(crop[None]) for crop in crops])
     if scores.shape != expected.shape:
         raise _another(path, f"scores of shape {scores.shape[1:]}, not {expected.shape[1:]}")
     largest = np.maximum(np.abs(expected).max(axis=(1, 2, 3)), 1e-30)
     differences = np.abs(scores - expected).max(axis=3) / largest[:, None, None]
-    return FileVerification(
+    return Verification(
         scores_difference=float(np.quantile(differences, PIXELS)),
-        largest_difference=float(np.max(differences)),
         equal_labels=float(np.mean(scores.argmax(axis=3) == expected.argmax(axis=3))),
-        quantized=quantized,
+        scores_bound=None if quantized else SCORES_BOUND,
+        labels_bound=QUANTIZED_LABELS_BOUND if quantized else LABELS_BOUND,
+        largest_difference=float(np.max(differences)),
     )
-
-
-def _expected_of_file(model: keras.Model, crops: np.ndarray, path: Path) -> np.ndarray:
-    size = model.input_shape[1]
-    if size not in (None, crops.shape[1]):
-        raise _another(path, f"crops of {crops.shape[1]} pixels, not {size}")
-    if _computes_in_half(model):
-        model = inference_network(model, "float32")
-    return model.predict_on_batch(crops)
-
-
-def _another(path: Path, what: str) -> UserError:
-    return UserError(f"`{path}` must be exported from this model. Received: {what}. Export again.")
 
 
 def _litert(path: Path) -> Runtime:
@@ -447,3 +406,7 @@ def _damaged(path: Path, error: Any) -> UserError:
         f"`{path}` must be a file written by `tfdeconv export`. Received: "
         f"{str(error).splitlines()[0]}. Export the model again."
     )
+
+
+# Ending of a file -> the extra that installs its runtime, and what opens it.
+_RUNTIMES = {".tflite": ("litert", _litert), ".onnx": ("onnx", _onnx)}

@@ -1,13 +1,15 @@
-"""One score map of several: two networks (an ensemble), mirror images, an image at several sizes.
+"""Combining score maps of the same pixels: of two networks (an ensemble), mirror images, scales.
 
-What is combined is what each says of the same pixels. The results are logarithms of probabilities:
-scores like those of a single network, whose softmax, or exponential, are the probabilities of the
-classes, and whose largest is the label. No probability becomes zero, whose logarithm a CRF would
-take.
+The results are logarithms of probabilities: scores like those of a single network, whose softmax,
+or exponential, are the probabilities of the classes, and whose largest is the label. No probability
+becomes zero, whose logarithm a CRF would take.
+
+Score maps come in strips, `(rows, width, classes)` float32 from top to bottom, so that nothing but
+the result is held at full size.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -16,26 +18,20 @@ import tensorflow as tf
 from tfdeconv.errors import UserError
 from tfdeconv.models import class_names
 
+Strips = Iterator[np.ndarray]
+
 # At a tenth there is little left to recognise, and at ten times 100 times as much to compute.
-# Whole images are seen at up to 500 pixels a side: four times that takes a gigabyte for a map of
-# 64 channels, as does a window of 2048.
+# Full images are at most 500 pixels a side: four times that takes a gigabyte for a map of 64
+# channels, as does a window of 2048.
 SCALES = (0.1, 4.0)
 
 # Scores beyond it, infinite ones among them, mean nothing; their products stay finite.
 _LARGEST = 1e18
-_SCORES_IN_STRIP = 2**22
+SCORES_IN_STRIP = 2**22
 
 
 def mean_probabilities(*scores: tf.Tensor) -> tf.Tensor:
-    """Returns the logarithms of the mean of the softmax of scores.
-
-    For an ensemble this is what the paper describes: the mean of two probability maps.
-
-    Args:
-        *scores: `(..., classes)` float scores before softmax, one tensor a view or network.
-
-    Returns:
-        `(..., classes)` float32, finite and at most 0.
+    """Returns the logarithms of the mean of the softmax of scores, `(..., classes)` each.
 
     Example:
 
@@ -53,19 +49,11 @@ def mean_probabilities(*scores: tf.Tensor) -> tf.Tensor:
 
 
 def product_of_scores(scores_a: tf.Tensor, scores_b: tf.Tensor) -> tf.Tensor:
-    """Combines the scores of two networks as the release does.
+    """Combines the `(..., classes)` scores of two networks as the release does.
 
-    Scores below zero become zero, are multiplied class by class, and the softmax of the products
-    are the probabilities. A class that either network scores at zero or less so falls to a product
-    of zero, and a pixel of which one of them says nothing (zero for all classes) is background, the
-    first of equals.
-
-    Args:
-        scores_a: `(..., classes)` float scores before softmax.
-        scores_b: The same of the other network, `(..., classes)`.
-
-    Returns:
-        `(..., classes)` float32 logarithms of probabilities, finite and at most 0.
+    Scores below zero become zero, and those of a class are multiplied; the softmax of the products
+    are the probabilities, whose logarithms are returned. A class that either network scores at zero
+    or less has a product of zero. Of equal classes the first, the background, wins.
 
     Example:
 
@@ -86,32 +74,44 @@ def product_of_scores(scores_a: tf.Tensor, scores_b: tf.Tensor) -> tf.Tensor:
 ENSEMBLE_MODES = {"mean": mean_probabilities, "product": product_of_scores}
 
 
-def combined(combine: Callable[..., tf.Tensor], maps: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Combines score maps of an image a strip of rows at a time; one alone is left as it is.
+def in_strips(scores: tf.Tensor) -> Strips:
+    """Cuts `(rows, columns, classes)` scores into strips of at most `SCORES_IN_STRIP` scores."""
+    rows, columns, classes = scores.shape
+    step = max(1, SCORES_IN_STRIP // (columns * classes))
+    return (scores[top : top + step] for top in range(0, rows, step))
+
+
+def combined(combine: Callable[..., tf.Tensor], maps: Sequence[Strips]) -> Strips:
+    """Combines score maps of one size, as many rows at a time as all have ready.
 
     Args:
-        combine: `mean_probabilities` or `product_of_scores`.
-        maps: `(rows, columns, classes)` float32 each, all of one size.
-
-    Returns:
-        `(rows, columns, classes)` float32.
+        combine: as many strips of the same rows to one.
+        maps: the strips of each; a single map is left as it is.
     """
     if len(maps) == 1:
-        return maps[0]
-    rows, columns, classes = maps[0].shape
-    result = np.empty((rows, columns, classes), np.float32)
-    step = max(1, _SCORES_IN_STRIP // (columns * classes))
-    for top in range(0, rows, step):
-        result[top : top + step] = combine(*(one[top : top + step] for one in maps))
-    return result
+        yield from maps[0]
+        return
+    held = [next(strips, None) for strips in maps]
+    while (parts := [one for one in held if one is not None]) and len(parts) == len(maps):
+        rows = min(map(len, parts))
+        yield np.asarray(combine(*(one[:rows] for one in parts)))
+        held = [
+            one[rows:] if len(one) > rows else next(strips, None)
+            for one, strips in zip(parts, maps, strict=True)
+        ]
+
+
+def collected(strips: Iterable[np.ndarray], height: int, width: int, classes: int) -> np.ndarray:
+    """Returns the `(height, width, classes)` float32 score map that comes in strips."""
+    scores, done = np.empty((height, width, classes), np.float32), 0
+    for strip in strips:
+        scores[done : done + len(strip)] = strip
+        done += len(strip)
+    return scores
 
 
 def as_scales(scales: Sequence[float]) -> tuple[float, ...]:
-    """Returns scales as a tuple.
-
-    Raises:
-        ValueError: when there are none, or one is out of range.
-    """
+    """Returns scales as a tuple, or raises a `ValueError` when one is out of range."""
     least, most = SCALES
     found = tuple(map(float, scales))
     if not found or not all(least <= one <= most for one in found):
@@ -123,11 +123,7 @@ def as_scales(scales: Sequence[float]) -> tuple[float, ...]:
 
 
 def require_same_classes(model: keras.Model, other: keras.Model, name: str = "ensemble") -> None:
-    """Makes sure that two networks, of which `name` is the argument of the other, share classes.
-
-    Raises:
-        UserError: when their numbers differ, or their names where both bring them along.
-    """
+    """Raises a `UserError` for networks with different classes; `name` is the other's argument."""
     counts = [network.output_shape[-1] for network in (model, other)]
     names = [class_names(network) for network in (model, other)]
     if counts[0] != counts[1] or (None not in names and names[0] != names[1]):
@@ -137,5 +133,5 @@ def require_same_classes(model: keras.Model, other: keras.Model, name: str = "en
         )
         raise UserError(
             f"`{name}` must be trained for the classes of the model, in the same order. Received: "
-            f"{second} beside {first}. Train both on the same data."
+            f"{second} instead of {first}. Train both on the same data."
         )

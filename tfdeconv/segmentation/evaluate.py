@@ -1,11 +1,12 @@
-"""How well a segmenter does on a labelled data set, as the VOC devkit measures it.
+"""Evaluation on a labelled data set, as the VOC devkit measures it.
 
-Every image is judged at its own resolution; pixels whose truth is 255 count nowhere; counts of all
+Every image is evaluated at its own resolution; pixels labelled 255 are ignored; counts of all
 images are summed before any rate is taken. Rates are fractions in [0, 1].
 """
 
 import os
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,6 @@ from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.labels import encode_png
 from tfdeconv.progress import track
-from tfdeconv.segmentation.prefetch import prefetch
 from tfdeconv.segmentation.segmenter import Segmenter
 
 
@@ -59,7 +59,7 @@ class Evaluation:
 
     @property
     def pixel_accuracy(self) -> float:
-        """The share of judged pixels that are right."""
+        """The share of labelled pixels that are right."""
         return metrics.pixel_accuracy(self.confusion)
 
     def table(self) -> str:
@@ -72,7 +72,7 @@ class Evaluation:
         return "\n".join(f"{name:<{width}} {text:>5}" for name, text in percent.items())
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what `tfdeconv evaluate --json` writes; None where there is nothing to judge."""
+        """Returns what `tfdeconv evaluate --json` writes; None for rates of no pixels."""
         return {
             "mean_iou": _number(self.mean_iou),
             "iou": {name: _number(rate) for name, rate in self.iou.items()},
@@ -91,11 +91,10 @@ def evaluate(
     """Segments the images of a split and compares them with their label maps.
 
     Args:
-        segmenter: The network and how it is used.
+        segmenter: The network and its options.
         split: The data, from `tfdeconv.data.voc.read_split`.
-        proposals: Image id -> proposals, from `tfdeconv.boxes.load`, in place of those that the
-            segmenter would find.
-        out: Folder for the predicted label maps, `<id>.png` in the palette of PASCAL VOC.
+        proposals: Image id -> proposals, from `tfdeconv.boxes.load`; None to find them.
+        out: Folder for the predicted label maps, `<id>.png` in the colours of the data set's own.
 
     Returns:
         An `Evaluation`.
@@ -127,19 +126,18 @@ def evaluate(
     folder = None if out is None else files.ensure_writable_folder(out)
     colours = None if out is None else maps.read_colours(split)
     confusion = np.zeros((len(names), len(names)), np.int64)
+    truths: deque[np.ndarray] = deque()
 
-    def read(image_id: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        # First the truth: a mistake in it shows before the network has run.
-        truth = maps.read_labels(split, image_id, maps.read_header(split, image_id))
-        image = images.read_image(split.image_path(image_id))
-        boxes = proposals[image_id].boxes if proposals else segmenter.find_boxes(image)
-        return truth, image, boxes
+    def read() -> Iterator[np.ndarray]:
+        for image_id in split.ids:
+            # The label map first: a mistake in it shows before the network has run.
+            truths.append(maps.read_labels(split, image_id, maps.read_header(split, image_id)))
+            yield images.read_image(split.image_path(image_id))
 
-    ready = prefetch(read, split.ids)
-    for image_id, result in track(ready, f"Evaluating {split.name}", len(split.ids)):
-        truth, image, boxes = result()
-        labels = segmenter.segment(image, boxes)
-        confusion += metrics.confusion_matrix(truth, labels, len(names))
+    boxes = None if proposals is None else [proposals[image_id].boxes for image_id in split.ids]
+    found = track(segmenter.segment_all(read(), boxes), f"Evaluating {split.name}", len(split.ids))
+    for image_id, labels in zip(split.ids, found, strict=True):
+        confusion += metrics.confusion_matrix(truths.popleft(), labels, len(names))
         if folder is not None:
             files.write_bytes(folder / f"{image_id}.png", encode_png(labels, colours))
     return Evaluation(confusion, names, len(split.ids))
@@ -149,17 +147,13 @@ def _check_classes(segmenter: Segmenter, split: Split) -> tuple[str, ...]:
     names = segmenter.class_names
     # Names that a model brings along must be the data's: another order would be measured wrongly.
     if names not in (None, split.class_names) or segmenter.num_classes != len(split.class_names):
+        known = "" if names is None else f" ({', '.join(names)})"
         raise UserError(
-            f"`{split.root}` must have the model's {segmenter.num_classes} classes"
-            f"{'' if names is None else f' ({_list(names)})'}. Received: "
-            f"{len(split.class_names)} ({_list(split.class_names)}). Give the data set a "
-            "`classes.txt` with the model's names, one a line, or take a model trained on it."
+            f"`{split.root}` must have the model's {segmenter.num_classes} classes{known}. "
+            f"Received: {len(split.class_names)} ({', '.join(split.class_names)}). Give the data "
+            "set a `classes.txt` with the model's names, one a line, or use a model trained on it."
         )
     return split.class_names
-
-
-def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(names)
 
 
 def _number(rate: float) -> float | None:

@@ -1,33 +1,30 @@
-"""What a network loses with each of its residual blocks, and with several at random.
+"""Lesion study: evaluation of a network with some of its residual blocks deleted.
 
 Reference:
     Andreas Veit, Michael Wilber, Serge Belongie. Residual Networks Behave Like Ensembles of
     Relatively Shallow Networks. NIPS 2016. Sections 4.1 and 4.2, figures 3 and 5a.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from tfdeconv import images, metrics
-from tfdeconv.data import maps
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.models.residual import delete, residual_blocks, with_switches
-from tfdeconv.progress import track
+from tfdeconv.segmentation.evaluate import evaluate
 from tfdeconv.segmentation.segmenter import Segmenter
 
 
 class Lesion(NamedTuple):
-    """What was measured without some blocks.
+    """A network without some blocks.
 
     Attributes:
-        deleted: Their names, in the order of the network; none for the network as it is.
+        deleted: Their names, in the order of the network; empty for the intact network.
         mean_iou: Mean intersection over union of the classes, in [0, 1].
-        pixel_accuracy: Share of judged pixels that are right.
+        pixel_accuracy: Share of labelled pixels that are right.
     """
 
     deleted: tuple[str, ...]
@@ -41,17 +38,10 @@ class Lesion(NamedTuple):
 
 
 def plan(blocks: Sequence[str], draws: int = 5, seed: int = 0) -> list[tuple[str, ...]]:
-    """Decides which sets of blocks are deleted.
+    """Returns the sets of blocks to delete, each in the order of the network.
 
-    Args:
-        blocks: Those that can be deleted, in the order of the network.
-        draws: How many random sets of every number from 2 to one below all; no set comes twice, so
-            that there may be fewer.
-        seed: Decides the sets.
-
-    Returns:
-        None of the blocks, each alone, the random sets, and all together, without repetition; each
-        in the order of the network.
+    They are no block, each block alone, `draws` random sets of every number from 2 to one below
+    all (fewer where sets repeat), and all blocks together.
 
     Example:
 
@@ -61,33 +51,28 @@ def plan(blocks: Sequence[str], draws: int = 5, seed: int = 0) -> list[tuple[str
     generator = np.random.default_rng(seed)
     sets: list[tuple[str, ...]] = [(), *((name,) for name in blocks)]
     for count in range(2, len(blocks)):
-        found: dict[tuple[str, ...], None] = {}
         for _ in range(draws):
             chosen = np.sort(generator.choice(len(blocks), count, replace=False))
-            found[tuple(blocks[index] for index in chosen)] = None
-        sets += found
+            sets.append(tuple(blocks[index] for index in chosen))
     return list(dict.fromkeys([*sets, tuple(blocks)]))
 
 
 def lesions(
     model: keras.Model, split: Split, draws: int = 5, seed: int = 0
 ) -> tuple[list[Lesion], tuple[str, ...]]:
-    """Measures a network without each of its residual blocks, and without several at random.
-
-    Every image is read once and goes through the network with all sets of blocks deleted in turn;
-    it is otherwise measured as `tfdeconv.segmentation.evaluate` does.
+    """Evaluates a network without each of its residual blocks, and without random sets of them.
 
     Args:
-        model: A network with residual blocks that sees whole images, such as PSPNet or FRRN.
+        model: A network with residual blocks that takes images of every size, such as PSPNet.
         split: The data, with the classes of the model.
-        draws: See `plan`.
-        seed: See `plan`.
+        draws: Random sets of every number of blocks, see `plan`.
+        seed: Decides the sets.
 
     Returns:
         The `Lesion`s in the order of `plan`, and the blocks that cannot be deleted.
 
     Raises:
-        UserError: when there is nothing to delete, or the data cannot be used.
+        UserError: when the model has no block to delete, or the data cannot be used.
     """
     deletable, projected = residual_blocks(model)
     if not deletable:
@@ -95,23 +80,10 @@ def lesions(
             "A model must have residual blocks with an identity shortcut, as pspnet50, pspnet101, "
             f"deeplab_aspp_resnet101, frrn_a and frrn_b have. Received: {model.name} without any."
         )
-    segmenter, classes = Segmenter(with_switches(model), boxes=0), len(split.class_names)
-    if segmenter.num_classes != classes or segmenter.class_names not in (None, split.class_names):
-        raise UserError(
-            f"`{split.root}` must have the model's {segmenter.num_classes} classes. Received: "
-            f"{classes} ({', '.join(split.class_names)}). Take a model trained on this data."
-        )
-    sets = plan(list(deletable), draws, seed)
-    confusions = np.zeros((len(sets), classes, classes), np.int64)
-    work = itertools.product(split.ids, enumerate(sets))
-    for image_id, (number, names) in track(work, "Deleting", len(split.ids) * len(sets)):
-        if number == 0:
-            truth = maps.read_labels(split, image_id, maps.read_header(split, image_id))
-            image = images.read_image(split.image_path(image_id))
+    segmenter = Segmenter(with_switches(model), boxes=0)
+    found = []
+    for names in plan(list(deletable), draws, seed):
         delete(segmenter.model, set(names))
-        found = segmenter.segment(image)
-        confusions[number] += metrics.confusion_matrix(truth, found, classes)
-    return [
-        Lesion(names, metrics.mean_iou(confusion), metrics.pixel_accuracy(confusion))
-        for names, confusion in zip(sets, confusions, strict=True)
-    ], projected
+        evaluation = evaluate(segmenter, split)
+        found.append(Lesion(names, evaluation.mean_iou, evaluation.pixel_accuracy))
+    return found, projected

@@ -1,6 +1,6 @@
-"""A network as it is run: folded, computing in the type asked for, one batch of pictures at a time.
+"""A network prepared for inference: batch normalisation folded, in the precision asked for.
 
-A network takes squares of one size, `(batch, size, size, 3)`, or pictures of every size,
+A network takes squares of one size, `(batch, size, size, 3)`, or images of every size,
 `(batch, None, None, 3)`.
 """
 
@@ -38,18 +38,17 @@ class Network:
     """Runs a model on batches of pictures, under any of Keras's backends.
 
     Args:
-        model: Keras model from RGB in [0, 255] to scores before softmax of 2 to 255 classes.
+        model: Keras model from RGB in [0, 255] to scores before softmax.
         precision: what its layers compute in, see `inference_network`.
-        flip: whether it sees the mirror image of every picture, too. Each is mirrored from left to
-            right as the network sees it, with what was added around the image; the result is the
-            mean of both probabilities.
+        flip: whether probabilities are averaged with those of the input mirrored from left to
+            right, padding included.
 
     Attributes:
         model: the model that is run, see `inference_network`.
         input_size: side of its input in pixels; None where it takes every size.
         num_classes: number of classes.
-        graph: under Keras's TensorFlow backend the `tf.function` from float32 pictures to float32
-            scores, traced once for every number of pictures; else None.
+        graph: under Keras's TensorFlow backend the `tf.function` from float32 images to float32
+            scores, traced once for every batch size; else None.
 
     Raises:
         UserError: when the model is no such network.
@@ -68,20 +67,18 @@ class Network:
         self.model, self.flip = inference_network(model, precision), flip
         self.graph: Any = None
         if keras.config.backend() == "tensorflow":
-            # The weights stay variables. oneDNN puts kernels in an order of its own, which of a
-            # constant it would do once; but with `fc6` and `fc6-deconv` as matrix products there
-            # is too little left to show (`tests/benchmarks/README.md`), and constants are copied in
-            # memory several times.
+            # Weights as constants, whose kernels oneDNN would reorder once, gain too little to show
+            # (`tests/benchmarks/README.md`) and are copied in memory several times.
             pictures = tf.TensorSpec((None, *self.model.input_shape[1:]), tf.float32)
             self.graph = tf.function(self._scores, input_signature=[pictures], autograph=False)
 
     def __call__(self, pictures: tf.Tensor | np.ndarray, fill_to: int = 1) -> tf.Tensor:
-        """Returns what the network says of pictures.
+        """Returns the network's scores.
 
         Args:
             pictures: `(n, rows, columns, 3)` float32 RGB in [0, 255].
-            fill_to: batches are filled up to that number, so that backends that compile a network
-                for one number of pictures do so once. TensorFlow's does not need it.
+            fill_to: batch size up to which JAX and PyTorch get zeros, so that a network is compiled
+                once; ignored under TensorFlow.
 
         Returns:
             `(n, ..., ..., classes)` float32 scores before softmax.
@@ -99,8 +96,8 @@ class Network:
         values = np.asarray(scores)
         if not (values.max() < np.inf and values.min() > -np.inf):
             raise UserError(
-                "The network must give numbers. Received: NaN or infinite scores. Its training "
-                "went wrong, or its numbers overflow in half precision."
+                "The network must give finite scores. Received: NaN or infinite scores. Its "
+                "training diverged, or its activations overflow in half precision."
             )
         return scores
 
@@ -129,8 +126,7 @@ def sizes(model: keras.Model) -> tuple[int | None, int]:
     """Returns the side of a network's input, None where it takes any, and its number of classes.
 
     Raises:
-        UserError: when the network does not map images of one square size, or of every size, to
-            scores of 2 to 255 classes.
+        UserError: when the model is no segmentation network.
     """
     try:
         inputs, outputs = model.input_shape, model.output_shape
@@ -154,7 +150,7 @@ def sizes(model: keras.Model) -> tuple[int | None, int]:
 
 
 def inference_network(model: keras.Model, precision: str | None = None) -> keras.Model:
-    """Returns the network for inference: a copy with the weights of now, or the model itself.
+    """Returns a network for inference: a copy with the present weights, or the model itself.
 
     Args:
         model: Any Keras model from images to scores.
@@ -162,9 +158,8 @@ def inference_network(model: keras.Model, precision: str | None = None) -> keras
             half precision the kernels of convolutions are stored in it, too, at half the size.
 
     Returns:
-        A model with the same scores: folded (`tfdeconv.weights.fold_batch_norm`) where it is built
-        of the layers of Keras and tfdeconv, and otherwise as it is, where it computes in
-        `precision` already.
+        A model with the same scores: folded (`tfdeconv.weights.fold_batch_norm`) where all its
+        layers are Keras's or tfdeconv's; the model itself where nothing is to be changed.
 
     Raises:
         ValueError: when `precision` is none of them.
@@ -190,11 +185,9 @@ def chosen_precision(precision: str) -> str:
     """Returns a precision with `"auto"` resolved for this machine.
 
     Args:
-        precision: `"float32"`, `"bfloat16"`, `"float16"`, or `"auto"`: bfloat16 where the processor
-            (or the first GPU, when TensorFlow sees one) has instructions that multiply it, float32
-            elsewhere. On two cores with AVX512-BF16 bfloat16 takes 0.55 to 0.6 of the time, on two
-            with AVX2 alone 1.4 times (`tests/benchmarks/README.md`, which also has its effect
-            on labels).
+        precision: `"float32"`, `"bfloat16"`, `"float16"`, or `"auto"`: bfloat16 where the first
+            GPU, or without GPUs the processor, has instructions that multiply it, otherwise
+            float32. Times and the effect on labels are in `tests/benchmarks/README.md`.
 
     Raises:
         ValueError: when it is none of them.
@@ -210,15 +203,12 @@ def chosen_precision(precision: str) -> str:
         )
     if precision != AUTO:
         return precision
-    return "bfloat16" if _multiplies_bfloat16() else "float32"
-
-
-def _multiplies_bfloat16() -> bool:
-    gpus = tf.config.get_visible_devices("GPU")
-    if gpus:
+    if gpus := tf.config.get_visible_devices("GPU"):
         details = tf.config.experimental.get_device_details(gpus[0])
-        return details.get("compute_capability", (0, 0)) >= _LEAST_CAPABILITY
-    return processor.multiplies_bfloat16()
+        fast = details.get("compute_capability", (0, 0)) >= _LEAST_CAPABILITY
+    else:
+        fast = processor.multiplies_bfloat16()
+    return "bfloat16" if fast else "float32"
 
 
 def _is_known(model: keras.Model) -> bool:

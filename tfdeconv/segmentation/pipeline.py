@@ -1,25 +1,25 @@
 """From an image to the labels of its pixels: TensorFlow functions, run eagerly and traced.
 
-An image is seen in regions (`tfdeconv.segmentation.regions`, `tfdeconv.segmentation.whole_image`):
-what they show goes through the network in batches, and what it says is combined on a canvas, from
-which labels are read, if asked for after a CRF. `tfdeconv.segmentation.segmenter` goes through the
-batches by a loop in Python, and an exported model by a `tf.while_loop`.
+The regions of an image (`tfdeconv.segmentation.regions`) go through the network in batches, their
+scores are combined on a canvas, optionally refined by a CRF, and turned into labels. Eagerly the
+batches are a loop in Python, in an exported model a `tf.while_loop`.
 
 Memory is bounded whatever the size of the image: the canvas of a very large one is smaller, and its
-labels are enlarged strip by strip as they are read.
+labels are enlarged strip by strip.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfdeconv.crf import DenseCRF
 from tfdeconv.segmentation import aggregate
 from tfdeconv.segmentation.aggregate import Canvas
 from tfdeconv.segmentation.network import Network
-from tfdeconv.segmentation.regions import ProposedRegions
-from tfdeconv.segmentation.whole_image import WholeImage
+from tfdeconv.segmentation.regions import ProposedRegions, WholeImage
 
 # Scores on the canvas, height x width x classes: a quarter of a gigabyte, held three times at most.
 MAX_SCORES = 2**26
@@ -34,12 +34,12 @@ class Pipeline:
 
     Args:
         network: the network.
-        view: in what regions it sees an image.
-        mode: how the scores of regions become one (`tfdeconv.segmentation.aggregate`).
+        view: its regions and inputs.
+        mode: how the scores of regions are combined (`tfdeconv.segmentation.aggregate`).
 
     Attributes:
         regions: `(boxes, height, width)` -> `(m, 4)` int32 regions of an image.
-        pictures: `(image, regions)` -> `(n, rows, columns, 3)` float32, what the network sees.
+        pictures: `(image, regions)` -> `(n, rows, columns, 3)` float32, the network's input.
         add: `(canvas, scores, regions, height, width)` -> the canvas with some more regions, which
             are in pixels of the image.
         finish: `(canvas,)` -> `(canvas rows, canvas columns, classes)` float32 scores.
@@ -67,7 +67,7 @@ class Pipeline:
         self.regions = _traced(view.regions, boxes, number, number)
         self.pictures = _traced(view.pictures, image, regions)
         self.add = _traced(self._add, canvas, maps, regions, number, number)
-        self.finish = _traced(self._finish, canvas)
+        self.finish = _traced(lambda canvas: aggregate.finish(canvas, mode), canvas)
 
     def start(self, height: tf.Tensor, width: tf.Tensor) -> Canvas:
         """Returns an empty canvas for an image; numbers or scalar int32 tensors."""
@@ -75,19 +75,38 @@ class Pipeline:
         return aggregate.start(rows, columns, self.num_classes, self.mode)
 
     def region_scores(self, image: tf.Tensor, regions: tf.Tensor) -> tf.Tensor:
-        """Returns what the network says of one batch of regions, eagerly.
-
-        Args:
-            image: `(height, width, 3)` uint8 RGB.
-            regions: `(n, 4)` int32, 1 <= n <= `batch_size`.
-
-        Returns:
-            `(n, rows, columns, classes)` float32 scores before softmax, one map a region.
-
-        Raises:
-            UserError: when the network gives NaN, or cannot take the size.
-        """
+        """Returns the network's `(n, rows, columns, classes)` scores of n regions, eagerly."""
         return self.network(self.pictures(image, regions), self.batch_size)
+
+    def combined_scores(self, image: np.ndarray, boxes: np.ndarray) -> tf.Tensor:
+        """Returns the `(canvas rows, canvas columns, classes)` scores of one image, eagerly.
+
+        A batch is computed while the batch before is combined; no more than these two are held.
+        """
+        height, width = image.shape[:2]
+        regions = self.regions(boxes, height, width).numpy()
+        # Once, not once a batch: a large image is copied.
+        pixels = tf.convert_to_tensor(image)
+        canvas = self.start(height, width)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="combine") as pool:
+            combining: Future[Canvas] | None = None
+            for first in range(0, len(regions), self.batch_size):
+                batch = regions[first : first + self.batch_size]
+                scores = self.region_scores(pixels, batch)
+                if combining is not None:
+                    canvas = combining.result()
+                combining = pool.submit(self.add, canvas, scores, batch, height, width)
+            return self.finish(canvas if combining is None else combining.result())
+
+    def full_image_scores(self, images: Sequence[np.ndarray]) -> list[tf.Tensor]:
+        """Returns the scores of images of one size, without boxes and in one batch."""
+        height, width = images[0].shape[:2]
+        regions = self.regions(np.zeros((0, 4), np.float32), height, width)
+        pictures = [self.pictures(image, regions) for image in images]
+        return [
+            self.finish(self.add(self.start(height, width), maps, regions, height, width))
+            for maps in tf.split(self.network(tf.concat(pictures, axis=0)), len(images))
+        ]
 
     def _add(
         self,
@@ -102,9 +121,6 @@ class Pipeline:
         regions = tf.cast(regions, tf.float32) * tf.tile(scale, [2])
         return aggregate.add(canvas, scores, regions, self.mode)
 
-    def _finish(self, canvas: Canvas) -> tf.Tensor:
-        return aggregate.finish(canvas, self.mode)
-
 
 def canvas_spec(num_classes: int) -> Canvas:
     """Returns the `tf.TensorSpec`s of a canvas of any size."""
@@ -112,16 +128,10 @@ def canvas_spec(num_classes: int) -> Canvas:
 
 
 def canvas_size(height: tf.Tensor, width: tf.Tensor, num_classes: int) -> tf.Tensor:
-    """Returns height and width of the canvas on which an image's scores are combined.
+    """Returns height and width of the canvas of an image, `(2,)` int32.
 
-    Args:
-        height: rows of the image, a number or a scalar int32 tensor.
-        width: columns of the image.
-        num_classes: number of classes.
-
-    Returns:
-        `(2,)` int32: the image's own size where that makes at most `MAX_SCORES` scores, otherwise a
-        smaller one of nearly the same proportions.
+    It is the image's own size where that makes at most `MAX_SCORES` scores, otherwise a smaller one
+    of nearly the same proportions.
 
     Example:
 
@@ -142,8 +152,8 @@ def refine(crf: DenseCRF, scores: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         image: `(height, width, 3)` uint8 RGB of this or a larger size.
 
     Returns:
-        `(r, c, classes)` float32 probabilities, of the scores' size, or where that has more than
-        `MAX_PIXELS`, of a smaller one, to which image and probabilities were reduced.
+        `(r, c, classes)` float32 probabilities, of the scores' size; where that is more than
+        `MAX_PIXELS`, of a smaller one, at which the CRF ran.
     """
     size = _bounded_size(tf.shape(scores)[:2], 1, MAX_PIXELS)
     probabilities = _reduced(tf.nn.softmax(scores), size)
@@ -158,15 +168,7 @@ def refine(crf: DenseCRF, scores: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
 def rows_of(
     scores: tf.Tensor, top: tf.Tensor, bottom: tf.Tensor, height: tf.Tensor, width: tf.Tensor
 ) -> tf.Tensor:
-    """Returns some rows of combined scores at the size of the image: `(rows, width, classes)`.
-
-    Args:
-        scores: `(canvas rows, canvas columns, classes)` float32.
-        top: the first row, in pixels of the image.
-        bottom: the row after the last one.
-        height: rows of the image.
-        width: columns of the image.
-    """
+    """Returns rows `top` to `bottom` of the image's scores, enlarged from those of the canvas."""
     image = tf.cast(tf.stack([0, 0, height, width]), tf.float32)
     return tf.cond(
         tf.reduce_all(tf.shape(scores)[:2] == tf.stack([height, width])),
@@ -186,14 +188,14 @@ def label_pixels(
     width: tf.Tensor,
     confidence: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tuple[tf.Tensor, ...]:
-    """Enlarges combined scores to the image and names the best class of every pixel.
+    """Enlarges combined scores to the image and returns the best class of every pixel.
 
     Args:
         scores: `(canvas rows, canvas columns, classes)` float32 scores or probabilities.
         height: rows of the image.
         width: columns of the image.
-        confidence: from `(rows, width, classes)` to `(rows, width)` float32, how sure the best
-            class is; None to do without.
+        confidence: None, or a function from `(rows, width, classes)` to the `(rows, width)` float32
+            confidence in the best class.
 
     Returns:
         `(height, width)` uint8 labels, of equals the first, and with `confidence` its values,

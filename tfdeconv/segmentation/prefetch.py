@@ -1,4 +1,4 @@
-"""Reading the next photograph, and searching it for boxes, while the network is at work."""
+"""Reading the next image, and finding its boxes, while the network runs."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,17 +13,14 @@ def prefetch(
 ) -> Iterator[tuple[Item, Callable[[], Prepared]]]:
     """Calls `prepare` for each item in a thread, one item before its turn.
 
-    Reading an image and searching boxes in it takes a processor while the network is on a GPU, and
-    is done by libraries that let other threads run.
-
     Args:
-        prepare: what is to be done for an item; never called twice at a time.
-        items: the items; they are taken in that thread, too. What they raise comes when it is the
-            turn of the item that is missing.
+        prepare: called for one item at a time.
+        items: the items; they are taken in the thread, too. An error of theirs is raised when it is
+            the turn of the item that is missing.
 
     Yields:
-        `(item, result)` in the order of the items: `result()` is what `prepare` returned, or raises
-        what it raised.
+        `(item, result)` in the order of the items: `result()` returns what `prepare` returned, or
+        raises what it raised.
 
     Example:
 

@@ -1,9 +1,8 @@
-"""One image -> one label map: how networks see it, their scores, the CRF, labels."""
+"""`Segmenter`: the options of segmentation, and the loops over images."""
 
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -11,11 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.crf import DenseCRF
+from tfdeconv.data.whole_images import LONGEST_SIDE
 from tfdeconv.errors import UserError
 from tfdeconv.models import class_names, load_for_inference
 from tfdeconv.progress import track
 from tfdeconv.segmentation import averaging, sliding
-from tfdeconv.segmentation.aggregate import MODES, Canvas
+from tfdeconv.segmentation.aggregate import MODES
+from tfdeconv.segmentation.averaging import Strips, collected, combined, in_strips
 from tfdeconv.segmentation.network import Network
 from tfdeconv.segmentation.pipeline import (
     Pipeline,
@@ -26,53 +27,59 @@ from tfdeconv.segmentation.pipeline import (
     traced_labels,
 )
 from tfdeconv.segmentation.prefetch import prefetch
-from tfdeconv.segmentation.regions import PROPOSALS, ProposedRegions, find_boxes
-from tfdeconv.segmentation.sliding import SlidingWindows
-from tfdeconv.segmentation.whole_image import WholeImage, size_rule
+from tfdeconv.segmentation.regions import (
+    PROPOSALS,
+    ProposedRegions,
+    WholeImage,
+    find_boxes,
+    size_rule,
+)
+from tfdeconv.segmentation.sliding import PIXELS_IN_BATCH, SlidingWindows
 
 
 class Segmenter:
     """Segments images of any size, with one network or two.
 
-    A network for squares of one size sees the whole image and the squares about the best object
-    proposals (`tfdeconv.segmentation.regions`), and what it says of each is combined pixel by pixel
+    A network for squares of one size runs on the full image and on the squares about the best
+    object proposals (`tfdeconv.segmentation.regions`); scores are merged per pixel
     (`tfdeconv.segmentation.aggregate`). Memory is bounded whatever the size of the image and the
-    number of boxes: above 2**26 scores (2064x1548 pixels with 21 classes), these are combined on a
-    smaller canvas and enlarged strip by strip; the network still sees the image's own pixels.
+    number of boxes: above 2**26 scores (2064x1548 pixels with 21 classes), scores are merged on a
+    smaller canvas and enlarged strip by strip; crops are still cut at full resolution.
 
-    A network for images of every size, such as FCN, sees the whole image at once and no proposals
-    (`tfdeconv.segmentation.whole_image`). With `window`, either kind sees the image at its own
-    resolution in windows that slide over it (`tfdeconv.segmentation.sliding`). In both cases boxes
-    do not matter, and `"max"` and `"mean"` are the same.
+    A network for images of every size, such as FCN, runs on the full image, at most 500 pixels
+    long. With `window`, either kind runs on windows that slide over the image at its own resolution
+    (`tfdeconv.segmentation.sliding`). In both cases boxes are ignored, and `"max"` and `"mean"` are
+    the same.
 
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
             `(batch, None, None, 3)`, to scores before softmax, `(batch, rows, columns, classes)`
             with 2 to 255 classes, or where one is saved.
-        boxes: the most proposals to use besides the whole image; 0 for the whole image alone.
-        aggregate: `"max"`, `"mean"` or `"release"` (`tfdeconv.segmentation.aggregate`).
+        boxes: the most proposals to use in addition to the full image; 0 for the full image alone.
+        aggregate: `"max"`, `"mean"` or `"raw_max"` (`tfdeconv.segmentation.aggregate`).
         proposals: `"edges"` or `"grid"`, where boxes come from (`tfdeconv.segmentation.regions`).
-        batch_size: the most regions that go through the network at a time.
+        batch_size: the most regions, or images of `segment_all`, that go through the network at a
+            time.
         ensemble: None or a second model for the same classes, of either kind, or where it is saved.
-        ensemble_mode: how the two become one: `"mean"` of their probabilities, as the paper has it,
-            or `"product"` of their scores, as its release does (`tfdeconv.segmentation.averaging`),
-            for which they are aggregated as by `"release"`.
+        ensemble_mode: `"mean"` of the probabilities of both, as in the paper, or `"product"` of
+            their scores, as in its release (`tfdeconv.segmentation.averaging`), which sets
+            `aggregate` to `"raw_max"`.
         crf: refines the labels of `segment` to the edges of the image; where it has more than 2**22
-            pixels (2365x1774), it does so on a smaller one.
+            pixels (2365x1774), at a smaller size.
         precision: what the networks compute in, `"float32"`, `"bfloat16"`, `"float16"` or
-            `"auto"` (`tfdeconv.segmentation.network`); None for what they compute in already.
-        window: None, or the side in pixels of windows to see the image in; `"auto"` for the
-            network's input, or 512 where it takes any size.
-        overlap: the share of a window's side that the next one covers, too, in [0, 0.9].
-        flip: whether the networks see the mirror image of every region, image or window, too; the
-            mean of both probabilities is taken.
-        scales: what the size at which an image is seen is multiplied by, one view each, from 0.1
-            to 4; the mean of all is taken. Not for proposals, which show every object at one size.
+            `"auto"` (`tfdeconv.segmentation.network`); None for the models' own.
+        window: None, or the side of sliding windows in pixels; `"auto"` for the network's input, or
+            512 where it takes any size.
+        overlap: the share of a window's side that it shares with the next one, in [0, 0.9].
+        flip: whether to average probabilities with those of mirrored regions, images or windows.
+        scales: factors from 0.1 to 4 by which the image is resized; probabilities are averaged over
+            them. Not for proposals, whose crops have the size of the network's input anyway.
 
     Attributes:
         model: The network as it is run, folded (`tfdeconv.weights.fold_batch_norm`) and in the
             precision chosen. After further training of `model`, make another segmenter.
         network: `model` as what runs it (`tfdeconv.segmentation.network`).
+        class_names: The names of the model's classes, or of the second model's; None without any.
 
     Raises:
         UserError: when a model is no such network, the two have different classes, or `window`,
@@ -107,18 +114,22 @@ class Segmenter:
         flip: bool = False,
         scales: Sequence[float] = (1.0,),
     ) -> None:
-        _require_counts(boxes, batch_size)
+        if boxes < 0 or batch_size < 1:
+            raise ValueError(
+                "`boxes` must be at least 0 and `batch_size` at least 1. "
+                f"Received: boxes={boxes}, batch_size={batch_size}"
+            )
         _require_choice("aggregate", aggregate, MODES)
         _require_choice("proposals", proposals, PROPOSALS)
         _require_choice("ensemble_mode", ensemble_mode, tuple(averaging.ENSEMBLE_MODES))
         sliding.require_window(window, overlap)
         scales = averaging.as_scales(scales)
         if ensemble is not None and ensemble_mode == "product":
-            aggregate = "release"
-        if aggregate == "release" and (window is not None or flip or scales != (1.0,)):
+            aggregate = "raw_max"
+        if aggregate == "raw_max" and (window is not None or flip or scales != (1.0,)):
             raise UserError(
                 "`window`, `flip` and `scales` average probabilities, and must not come with raw "
-                'scores. Received: aggregate="release" or ensemble_mode="product". Choose "max" '
+                'scores. Received: aggregate="raw_max" or ensemble_mode="product". Choose "max" '
                 'and "mean", or leave them out.'
             )
         given = [model] if ensemble is None else [model, ensemble]
@@ -128,9 +139,9 @@ class Segmenter:
         self.network, self.model = networks[0], networks[0].model
         self.input_size, self.num_classes = networks[0].input_size, networks[0].num_classes
         self.boxes, self.aggregate, self.proposals, self.crf = boxes, aggregate, proposals, crf
-        self._names = next(filter(None, (class_names(one.model) for one in networks)), None)
+        self.class_names = next(filter(None, (class_names(one.model) for one in networks)), None)
         self._join = averaging.ENSEMBLE_MODES[ensemble_mode]
-        # Of every network its views, one a scale; one of both lists is empty.
+        # A list of each network, one entry a scale; one of the two lists is empty.
         self._pipelines: list[list[Pipeline]] = []
         self._windows: list[list[SlidingWindows]] = []
         for one in networks:
@@ -142,33 +153,31 @@ class Segmenter:
                 )
         first = self._windows[0][0] if self._windows else self._pipelines[0][0]
         self.batch_size = first.batch_size
-        of_squares = any(one.input_size is not None for one in networks)
-        self._needs_boxes = window is None and boxes > 0 and of_squares
+        sides = [one.input_size for one in networks]
+        self._needs_boxes = window is None and boxes > 0 and any(sides)
+        # The most images, and pixels of an image, in a batch without boxes.
+        self._most_images = 1 if self._needs_boxes or window is not None else batch_size
+        self._most_pixels = max(side or LONGEST_SIDE for side in sides) ** 2
         self._label = traced_labels(self.num_classes)
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str], **options: Any) -> "Segmenter":
-        """Opens a preset folder of `tfdeconv.hub`, without KerasHub; options as above."""
+        """Opens a preset folder of `tfdeconv.hub`, without KerasHub; options as of the class."""
         return cls(preset, **options)
 
     @property
     def pipeline(self) -> Pipeline:
-        """The steps of the first network, at the first scale, for whoever wants to watch them.
+        """The steps of the first network, at the first scale.
 
         Raises:
-            ValueError: when the network sees windows.
+            ValueError: when the segmenter uses windows.
         """
         if self._windows:
             raise ValueError(
-                "`pipeline` is there only without windows. Received: a segmenter with `window`. "
-                "Ask for `scores`."
+                "`pipeline` exists only without windows. Received: a segmenter with `window`. "
+                "Use `scores`."
             )
         return self._pipelines[0][0]
-
-    @property
-    def class_names(self) -> tuple[str, ...] | None:
-        """The names that came with the model, or with the second one; None without any."""
-        return self._names
 
     def segment(
         self, image: np.ndarray, boxes: np.ndarray | None = None, description: str | None = None
@@ -177,10 +186,9 @@ class Segmenter:
 
         Args:
             image: `(height, width, 3)` uint8 RGB.
-            boxes: `(n, 4)` proposals, best first, to use in place of those that the segmenter would
-                find; n may be 0.
-            description: of a progress bar over the rows of the image, where windows slide over it;
-                None for none.
+            boxes: `(n, 4)` proposals, best first; n may be 0. None to find them.
+            description: of a progress bar over the rows of the image, with windows only; None for
+                none.
 
         Returns:
             `(height, width)` uint8 labels; of equal scores the first class wins.
@@ -194,23 +202,26 @@ class Segmenter:
     def segment_all(
         self, images: Iterable[np.ndarray], boxes: Iterable[np.ndarray | None] | None = None
     ) -> Iterator[np.ndarray]:
-        """Labels every pixel of many images; finds the boxes of the next one in the meantime.
+        """Labels every pixel of many images, and prepares the next one in the meantime.
 
-        Images are taken as they are needed, one before its turn.
+        Preparing is reading, where `images` reads, and finding boxes. Without boxes, consecutive
+        images of one size share a batch. No more images are taken than that needs: the batch, the
+        one behind it, and one more.
 
         Args:
-            images: `(height, width, 3)` uint8 RGB each, of any sizes. None may change before its
-                labels are there: one array must not be filled again and again.
-            boxes: `(n, 4)` proposals, best first, for every image, or None in the place of one for
-                which they are to be found; None to find all.
+            images: `(height, width, 3)` uint8 RGB each, of any sizes. An array must not change
+                before its labels are there.
+            boxes: `(n, 4)` proposals, best first, for every image, or None for an image for which
+                they are to be found; None to find all.
 
         Yields:
             `(height, width)` uint8 labels, in the order of the images.
 
         Raises:
-            UserError: when the network's scores of an image are NaN.
-            ValueError: when an image or boxes are of another kind, or their numbers differ. These,
-                and what `images` itself raises, come after the labels of all images before.
+            UserError: when the network's scores of a batch are NaN.
+            ValueError: when an image or boxes are of another kind, or their numbers differ. These
+                errors, and those of `images` itself, are raised after the labels of all images
+                before.
 
         Example:
 
@@ -226,29 +237,59 @@ class Segmenter:
             if boxes is None
             else zip(images, boxes, strict=True)
         )
-        for (image, _), found in prefetch(lambda pair: self._checked(*pair), given):
-            yield self._labels(image, found())
+        for batch, found in self._batches(given):
+            if len(batch) == 1:
+                yield self._labels(batch[0], found)
+            else:
+                of_images = self._combined(batch, found)
+                yield from map(self._label_scores, batch, of_images)
+
+    def _batches(
+        self, given: Iterable[tuple[np.ndarray, np.ndarray | None]]
+    ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        """Yields images of one size that share a batch, and the boxes of a single one."""
+        batch: list[np.ndarray] = []
+        found = np.zeros((0, 4), np.float32)
+        try:
+            for (image, _), result in prefetch(lambda pair: self._checked(*pair), given):
+                boxes = result()
+                if batch and image.shape != batch[0].shape:
+                    yield batch, found
+                    batch = []
+                batch.append(image)
+                found = boxes
+                pixels = min(self._most_pixels, image.shape[0] * image.shape[1])
+                if len(batch) >= min(self._most_images, PIXELS_IN_BATCH // pixels):
+                    yield batch, found
+                    batch = []
+        except Exception:
+            if batch:
+                yield batch, found
+            raise
+        if batch:
+            yield batch, found
 
     def scores(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
         """Returns the combined scores, before the CRF; arguments and errors as `segment`.
 
         Returns:
-            `(height, width, classes)` float32 scores before softmax, 4 bytes each, however many:
-            logarithms of probabilities, which are such scores, too, unless as in the release.
+            `(height, width, classes)` float32 scores before softmax: logarithms of probabilities,
+            or with `"raw_max"` the largest raw scores.
         """
         boxes = self._checked(image, boxes)
         height, width = image.shape[:2]
         if self._windows:
-            return _collected(self._strips(image), height, width, self.num_classes)
-        combined, step = self._combined(image, boxes), rows_in_strip(width, self.num_classes)
+            return collected(self._strips(image), height, width, self.num_classes)
+        (scores,) = self._combined([image], boxes)
+        step = rows_in_strip(width, self.num_classes)
         strips = (
-            rows_of(combined, top, min(top + step, height), height, width)
+            rows_of(scores, top, min(top + step, height), height, width)
             for top in range(0, height, step)
         )
-        return _collected(strips, height, width, self.num_classes)
+        return collected(strips, height, width, self.num_classes)
 
     def regions(self, image: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
-        """Returns the `(m, 4)` int32 regions that the network sees; arguments as `segment`."""
+        """Returns the `(m, 4)` int32 regions that the network runs on; arguments as `segment`."""
         boxes = self._checked(image, boxes)
         height, width = image.shape[:2]
         if self._windows:
@@ -264,6 +305,7 @@ class Segmenter:
         return find_boxes(image, self.proposals)
 
     def _checked(self, image: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
+        """Checks an image, and checks or finds its boxes."""
         shape, dtype = np.shape(image), getattr(image, "dtype", None)
         if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
             raise ValueError(
@@ -271,124 +313,96 @@ class Segmenter:
                 f"shape={shape}, dtype={dtype}. `tfdeconv.images.read_image` gives one for any "
                 "file."
             )
-        return _as_boxes(self.find_boxes(image) if boxes is None else boxes)
+        boxes = np.asarray(self.find_boxes(image) if boxes is None else boxes, np.float32)
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.all(np.abs(boxes) < 2**29):
+            raise ValueError(
+                "`boxes` must be an (n, 4) array of finite top, left, bottom, right in pixels. "
+                f"Received: shape={boxes.shape}, {boxes}"
+            )
+        return boxes
 
     def _labels(
         self, image: np.ndarray, boxes: np.ndarray, description: str | None = None
     ) -> np.ndarray:
-        height, width = image.shape[:2]
         if self._windows and self.crf is None:
-            return _label_rows(self._strips(image), height, width, description)
-        scores = self._combined(image, boxes)
+            return _label_rows(self._strips(image), image.shape[:2], description)
+        (scores,) = self._combined([image], boxes)
+        return self._label_scores(image, scores)
+
+    def _label_scores(self, image: np.ndarray, scores: tf.Tensor) -> np.ndarray:
         if self.crf is not None:
             scores = refine(self.crf, scores, tf.convert_to_tensor(image))
-        return self._label(scores, height, width)[0].numpy()
+        return self._label(scores, *image.shape[:2])[0].numpy()
 
-    def _combined(self, image: np.ndarray, boxes: np.ndarray) -> tf.Tensor:
-        """Returns the scores of all networks and scales on the canvas."""
+    def _combined(self, images: list[np.ndarray], boxes: np.ndarray) -> list[tf.Tensor]:
+        """Returns the scores of all networks and scales on the canvas of each image.
+
+        Args:
+            images: one image; or several of one size, when neither boxes nor windows are used.
+            boxes: those of the one image.
+        """
         if self._windows:
-            height, width = image.shape[:2]
+            height, width = images[0].shape[:2]
             rows, columns = canvas_size(height, width, self.num_classes).numpy().tolist()
-            strips = sliding.resized(self._strips(image), (height, width), (rows, columns))
-            return tf.convert_to_tensor(_collected(strips, rows, columns, self.num_classes))
-        of_networks = [
-            averaging.combined(
-                averaging.mean_probabilities,
-                [combined_scores(one, image, boxes) for one in pipelines],
+            strips = sliding.resized(self._strips(images[0]), (height, width), (rows, columns))
+            return [tf.convert_to_tensor(collected(strips, rows, columns, self.num_classes))]
+        of_networks = []
+        for pipelines in self._pipelines:
+            of_scales = [
+                [one.combined_scores(images[0], boxes)]
+                if len(images) == 1
+                else one.full_image_scores(images)
+                for one in pipelines
+            ]
+            of_networks.append(
+                [_join(averaging.mean_probabilities, maps) for maps in zip(*of_scales, strict=True)]
             )
-            for pipelines in self._pipelines
-        ]
-        return averaging.combined(self._join, of_networks)
+        return [_join(self._join, maps) for maps in zip(*of_networks, strict=True)]
 
-    def _strips(self, image: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields the scores of all networks and scales, seen in windows."""
+    def _strips(self, image: np.ndarray) -> Strips:
+        """Yields the scores of all networks and scales of sliding windows."""
         of_networks = [
-            sliding.combined(averaging.mean_probabilities, [view.strips(image) for view in windows])
+            combined(averaging.mean_probabilities, [view.strips(image) for view in windows])
             for windows in self._windows
         ]
-        return sliding.combined(self._join, of_networks)
+        return combined(self._join, of_networks)
 
 
 def _pipelines(
     network: Network, boxes: int, batch_size: int, aggregate: str, scales: tuple[float, ...]
 ) -> list[Pipeline]:
-    """Returns the steps of a network, one a scale."""
+    """Returns the steps of a network, one entry a scale."""
     if network.input_size is None:
         rule = size_rule(network.model)
         return [Pipeline(network, WholeImage(rule, scale), aggregate) for scale in scales]
     if scales != (1.0,):
         raise UserError(
-            "`scales` must be (1.0,) for a network that sees proposals: these show it every object "
-            f"at the size of its input, whatever the image's. Received: scales={scales}. "
-            "Give a `window`, too, or leave them out."
+            "`scales` must be (1.0,) for a network that uses proposals: their crops have the size "
+            f"of its input, whatever the image's. Received: scales={scales}. Add a `window`, or "
+            "leave out `scales`."
         )
     return [Pipeline(network, ProposedRegions(network.input_size, boxes, batch_size), aggregate)]
 
 
-def combined_scores(pipeline: Pipeline, image: np.ndarray, boxes: np.ndarray) -> tf.Tensor:
-    """Returns what a network says of an image: `(canvas rows, canvas columns, classes)`.
-
-    The scores of a batch are computed while those of the batch before are combined; no more than
-    these two are held.
-    """
-    height, width = image.shape[:2]
-    regions = pipeline.regions(boxes, height, width).numpy()
-    # Once, not once a batch: a large image is copied.
-    pixels = tf.convert_to_tensor(image)
-    canvas = pipeline.start(height, width)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="combine") as pool:
-        combining: Future[Canvas] | None = None
-        for first in range(0, len(regions), pipeline.batch_size):
-            batch = regions[first : first + pipeline.batch_size]
-            scores = pipeline.region_scores(pixels, batch)
-            if combining is not None:
-                canvas = combining.result()
-            combining = pool.submit(pipeline.add, canvas, scores, batch, height, width)
-        return pipeline.finish(canvas if combining is None else combining.result())
+def _join(combine: Any, maps: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Combines score maps of one size strip by strip; a single one is left as it is."""
+    if len(maps) == 1:
+        return maps[0]
+    return collected(combined(combine, [in_strips(one) for one in maps]), *maps[0].shape)
 
 
-def _label_rows(
-    strips: Iterator[np.ndarray], height: int, width: int, description: str | None
-) -> np.ndarray:
-    labels = np.empty((height, width), np.uint8)
+def _label_rows(strips: Strips, size: tuple[int, int], description: str | None) -> np.ndarray:
+    labels = np.empty(size, np.uint8)
     rows = (row for strip in strips for row in tf.argmax(strip, axis=-1).numpy())
-    for index, row in enumerate(rows if description is None else track(rows, description, height)):
+    for index, row in enumerate(rows if description is None else track(rows, description, size[0])):
         labels[index] = row
     return labels
-
-
-def _collected(
-    strips: Iterable[tf.Tensor | np.ndarray], height: int, width: int, num_classes: int
-) -> np.ndarray:
-    scores, done = np.empty((height, width, num_classes), np.float32), 0
-    for strip in strips:
-        scores[done : done + len(strip)] = strip
-        done += len(strip)
-    return scores
 
 
 def _opened(model: keras.Model | str | os.PathLike[str]) -> keras.Model:
     return model if isinstance(model, keras.Model) else load_for_inference(model)
 
 
-def _as_boxes(boxes: np.ndarray) -> np.ndarray:
-    boxes = np.asarray(boxes, np.float32)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.all(np.abs(boxes) < 2**29):
-        raise ValueError(
-            "`boxes` must be an (n, 4) array of finite top, left, bottom, right in pixels. "
-            f"Received: shape={boxes.shape}, {boxes}"
-        )
-    return boxes
-
-
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
-
-
-def _require_counts(boxes: int, batch_size: int) -> None:
-    if boxes < 0 or batch_size < 1:
-        raise ValueError(
-            "`boxes` must be at least 0 and `batch_size` at least 1. "
-            f"Received: boxes={boxes}, batch_size={batch_size}"
-        )

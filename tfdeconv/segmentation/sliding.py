@@ -1,16 +1,15 @@
 """Windows that slide over an image at its own resolution, blended into scores row by row.
 
-A row of windows is worked on at a time: as soon as no further window touches a row of pixels, its
-scores are final and passed on. Held are the rows that one row of windows covers; memory grows with
-the width of an image and not with its height. Scores of an image come in strips,
-`(rows, width, classes)` float32 from top to bottom.
+One row of windows is processed at a time: as soon as no further window touches a row of pixels, its
+scores are final and passed on in a strip (`tfdeconv.segmentation.averaging`). Memory grows with the
+width of an image and not with its height.
 
-Windows of a grid have a weight for their rows times one for their columns, so that where they stand
-and how much each counts can be said of one side of the image alone (`Axis`).
+The weight of a window in a grid is one for its rows times one for its columns, so that both sides
+of an image are planned alike (`Axis`).
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,44 +17,41 @@ import tensorflow as tf
 
 from tfdeconv.data.whole_images import MEAN_COLOUR
 from tfdeconv.segmentation import aggregate
+from tfdeconv.segmentation.averaging import SCORES_IN_STRIP, Strips
 from tfdeconv.segmentation.network import Network
-from tfdeconv.segmentation.whole_image import size_rule
+from tfdeconv.segmentation.regions import size_rule
 
 AUTO = "auto"
 MOST_OVERLAP = 0.9
 LARGEST_WINDOW = 2048
-SCORES_IN_STRIP = 2**22
 
 # The window of a network that takes any size: about the side of the photographs of PASCAL VOC, for
 # which FCN was made.
 _OPEN_WINDOW = 512
-# What a batch shows a network: 16 windows of 224 pixels have 0.8 million, 4 of 512 a million.
-_PIXELS_IN_BATCH = 2**20
+# The pixels of a batch: 16 windows of 224 pixels have 0.8 million, 4 of 512 a million.
+PIXELS_IN_BATCH = 2**20
 _LEAST = np.finfo(np.float32).tiny
-
-Strips = Iterator[np.ndarray]
 
 
 class SlidingWindows:
     """Runs a network over overlapping square windows of an image, without proposals.
 
-    What a network says of a window is turned into probabilities, which are averaged where windows
-    overlap, weighted by how far a pixel is inside (`axis_of`). The last windows of a row and a
-    column are moved inward to the border of the image, or for a network for multiples of a number
-    (`tfdeconv.layers.RequireSize`) of the image with the rows and columns that `WholeImage`, too,
-    adds below and to the right. All windows then stand on multiples of it, and wherever they show
-    as much of its surroundings as the network looks at, a pixel has the scores that it has in the
-    whole image. An image smaller than the window is seen as a whole, by a network of a fixed size
-    with black for the rest of the window.
+    Scores become probabilities, which are averaged where windows overlap, weighted by how far a
+    pixel is inside (`axis_of`). The last windows of a row and a column are moved inward to the
+    border of the image. For a network for multiples of a number (`tfdeconv.layers.RequireSize`)
+    that is the border of the padded image, as `WholeImage` pads it: all windows then stand on
+    multiples, and a pixel whose window covers the network's receptive field has the scores that it
+    has in the full image. An image smaller than the window is one window; a network with an input
+    size gets black for the rest.
 
     Args:
-        network: the network, for squares of one size or for pictures of any.
-        window: side of the windows in pixels of the image as it is seen; `"auto"` for the
-            network's input, or 512 where it takes any size. Where the two differ, windows are
-            resized to the input; a network for multiples of a number gets the next larger multiple.
-        overlap: the share of a window's side that the next one covers, too, in [0, 0.9].
+        network: the network, for squares of one size or for images of any.
+        window: side of the windows in pixels of the scaled image; `"auto"` for the network's input,
+            or 512 where it takes any size. Where the two differ, windows are resized to the input;
+            a network for multiples of a number gets the next larger multiple.
+        overlap: the share of a window's side that it shares with the next one, in [0, 0.9].
         batch_size: the most windows of a batch, fewer of large ones.
-        scale: what the size of the image is multiplied by before windows slide over it.
+        scale: factor by which the image is resized first.
 
     Attributes:
         window: side of the windows in pixels.
@@ -72,13 +68,13 @@ class SlidingWindows:
     ) -> None:
         self._network, self._overlap, self._scale = network, overlap, scale
         self._rule = size_rule(network.model)
-        # What networks see around an image in training.
+        # As in training.
         self._outside = (0, 0, 0) if network.input_size else MEAN_COLOUR
         side = (network.input_size or _OPEN_WINDOW) if isinstance(window, str) else window
         self.window = side if network.input_size else max(self._fit(side, side))
         # Windows are held at their own size and at the network's.
         pixels = max(network.input_size or 0, self.window) ** 2
-        self.batch_size = max(1, min(batch_size, _PIXELS_IN_BATCH // pixels))
+        self.batch_size = max(1, min(batch_size, PIXELS_IN_BATCH // pixels))
 
     def regions(self, height: int, width: int) -> np.ndarray:
         """Returns the windows in pixels of the image: `(m, 4)` int32."""
@@ -89,14 +85,7 @@ class SlidingWindows:
         return (windows * np.tile([height / size[0], width / size[1]], 2)).round().astype(np.int32)
 
     def strips(self, image: np.ndarray) -> Strips:
-        """Yields the logarithms of the blended probabilities at the image's size.
-
-        Args:
-            image: `(height, width, 3)` uint8 RGB.
-
-        Raises:
-            UserError: when the network cannot take the size of a window, or gives NaN.
-        """
+        """Yields the logarithms of the blended probabilities at the size of the image."""
         size = self._scaled(*image.shape[:2])
         return resized(self._blended(image, *size), size, image.shape[:2])
 
@@ -165,13 +154,9 @@ class SlidingWindows:
 
 
 class Axis(NamedTuple):
-    """The windows along one side of an image.
+    """The windows along one side of an image: their length, first pixels, and weights.
 
-    Attributes:
-        side: pixels of a window.
-        starts: the first pixel of each, rising.
-        weights: `(windows, side)` float32, how much each counts at its pixels: at every pixel of
-            the image the weights of all windows add up to one.
+    Weights are `(windows, side)` float32, and at every pixel of the image add up to one.
     """
 
     side: int
@@ -186,18 +171,16 @@ def axis_of(length: int, side: int, overlap: float, multiple: int = 1) -> Axis:
     last one is moved back to the end of the image.
 
     A weight rises from the edge of a window as sin^2 and is flat after `side * overlap` pixels: a
-    tapered cosine (Tukey) window, at an overlap of a half and more a whole Hann window. It is
-    nowhere zero. Where two windows overlap as they should, one rises as the other falls and they
-    add up to one by themselves; elsewhere weights are divided by their sum. So the pixels that a
-    network knows least about, with nothing of their surroundings beyond the edge, count least, no
-    seam shows, and where a single window is, its scores are not touched.
+    tapered cosine (Tukey) window, a Hann window at an overlap of a half and more. It is nowhere
+    zero; weights are divided by their sum. Pixels near the edge of a window, whose surroundings the
+    network does not get, count least, no seam shows, and a single window keeps its scores.
 
     Args:
         length: pixels of the image. Where it is less than `side` there is one window.
         side: pixels of a window.
-        overlap: the share of a window that the next one covers, too, in [0, 0.9].
-        multiple: steps are multiples of it. Where length and side are, too, all windows stand on
-            multiples: a network that halves its maps sees each pixel in the same place of its grid.
+        overlap: the share of a window that it shares with the next one, in [0, 0.9].
+        multiple: steps are multiples of it, so that a network that halves its maps gets each pixel
+            in the same place of its grid; length and side must be multiples, too.
 
     Example:
 
@@ -229,11 +212,10 @@ def axis_of(length: int, side: int, overlap: float, multiple: int = 1) -> Axis:
 def resized(
     strips: Strips, size: tuple[int, ...], wanted: tuple[int, ...], most: int = SCORES_IN_STRIP
 ) -> Strips:
-    """Resizes scores bilinearly, antialiased where they shrink, as soon as their rows are there.
+    """Resizes a score map bilinearly, antialiased where it shrinks, as its rows come.
 
     Args:
-        strips: the scores.
-        size: their height and width.
+        strips: of a map with height and width `size`.
         wanted: height and width of the result.
         most: the most scores of a strip of the result, which has a row at least.
 
@@ -265,32 +247,8 @@ def resized(
         held, first = held[needless:], first + needless
 
 
-def combined(combine: Callable[..., tf.Tensor], several: Sequence[Strips]) -> Strips:
-    """Combines scores of the same pixels, as many rows at a time as all have ready.
-
-    Args:
-        combine: as many strips of the same rows to one.
-        several: scores of one size; one alone is left as it is.
-    """
-    if len(several) == 1:
-        yield from several[0]
-        return
-    held = [next(one, None) for one in several]
-    while (strips := [one for one in held if one is not None]) and len(strips) == len(several):
-        rows = min(map(len, strips))
-        yield np.asarray(combine(*(one[:rows] for one in strips)))
-        held = [
-            one[rows:] if len(one) > rows else next(more, None)
-            for one, more in zip(strips, several, strict=True)
-        ]
-
-
 def require_window(window: int | str | None, overlap: float) -> None:
-    """Refuses windows without area and overlaps that would not let them advance.
-
-    Raises:
-        ValueError: when either is out of range.
-    """
+    """Raises a `ValueError` for a `window` or `overlap` of `Segmenter` that is out of range."""
     whole = isinstance(window, int) and not isinstance(window, bool)
     if window not in (None, AUTO) and not (whole and 1 <= int(window or 0) <= LARGEST_WINDOW):
         raise ValueError(

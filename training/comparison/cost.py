@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import keras
 
 from tfdeconv.data.whole_images import seen_size
-from tfdeconv.segmentation.whole_image import size_rule
+from tfdeconv.segmentation.regions import size_rule
 
 
 def multiply_accumulates(model: keras.Model, height: int, width: int) -> int:

@@ -36,7 +36,7 @@ def rows(models: dict[str, Path]) -> dict[str, Callable[[], Segmenter]]:
         found[f"max-{count}"] = one("stage2", boxes=count)
     for count in (BOXES, COUNTS[-1]):
         found[f"mean-{count}"] = one("stage2", boxes=count, aggregate="mean")
-        found[f"release-{count}"] = one("stage2", boxes=count, aggregate="release")
+        found[f"raw_max-{count}"] = one("stage2", boxes=count, aggregate="raw_max")
     for name in ("fcn8s", "fcn8s-stage2"):
         second = {"ensemble": models[name]}
         found[f"stage2 and {name}"] = one("stage2", **second)

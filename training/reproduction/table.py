@@ -23,7 +23,7 @@ CLAIMS: tuple[tuple[str, dict[str, str]], ...] = (
             if (mode, count) == ("max", BOXES)
             else f"{mode}-{count}"
             for count in (BOXES, COUNTS[-1])
-            for mode in ("max", "mean", "release")
+            for mode in ("max", "mean", "raw_max")
         },
     ),
     (
