@@ -78,7 +78,7 @@ def test_an_image_too_large_for_int32_is_refused() -> None:
 
 def test_names_of_classes_must_fit_the_channels() -> None:
     with pytest.raises(ValueError, match=r"one name for each channel.*2 names, 3 channels"):
-        layers.Scores(("a", "b"))(keras.Input((4, 4, 3)))
+        layers.Logits(("a", "b"))(keras.Input((4, 4, 3)))
 
 
 def test_images_to_preprocess_must_be_rgb() -> None:

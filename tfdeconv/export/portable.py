@@ -61,8 +61,8 @@ def export_litert(
 
     Example:
 
-    >>> from tfdeconv.layers import Scores
-    >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Scores(("ground", "tree"))]
+    >>> from tfdeconv.layers import Logits
+    >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Logits(("ground", "tree"))]
     >>> model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
     >>> file = export_litert(model, tempfile.mkdtemp() + "/regions.tflite")
     >>> zipfile.ZipFile(file).read("labels.txt").decode().split()

@@ -13,7 +13,7 @@ import keras_hub
 from tfdeconv.hub.arguments import refuse_unknown
 from tfdeconv.hub.policy import layers_in
 from tfdeconv.labels import palette as voc_palette
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 from tfdeconv.metrics import MeanIoU
 from tfdeconv.models.arguments import check_classes
 from tfdeconv.training.losses import CrossEntropy
@@ -57,7 +57,7 @@ class NetworkImageSegmenter(keras_hub.models.ImageSegmenter):
         # === Functional Model ===
         with layers_in(backbone.dtype_policy):
             scores = self._scores(backbone, num_classes)
-        outputs = Scores(names, name="scores")(scores)
+        outputs = Logits(names, name="scores")(scores)
         super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
 
         # === Config ===

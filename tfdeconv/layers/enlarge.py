@@ -1,4 +1,4 @@
-"""`Enlarge`: a map several times as large, by bilinear interpolation that keeps its pixels."""
+"""`BilinearUpsample`: bilinear upsampling by an integer factor."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tfdeconv.layers import checks
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
-class Enlarge(keras.layers.Layer):
+class BilinearUpsample(keras.layers.Layer):
     """Enlarges a map bilinearly; value `i` of the map stands at `i * factor` of the result.
 
     Between them the result is interpolated, and behind the last one it stays what that is. This
@@ -29,7 +29,8 @@ class Enlarge(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> Enlarge(2)(np.array([[0.0, 2.0, 3.0]]).reshape(1, 1, 3, 1))[0, 0, :, 0].numpy().tolist()
+    >>> x = np.array([[0.0, 2.0, 3.0]]).reshape(1, 1, 3, 1)
+    >>> BilinearUpsample(2)(x)[0, 0, :, 0].numpy().tolist()
     [0.0, 1.0, 2.0, 2.5, 3.0, 3.0]
 
     Reference:

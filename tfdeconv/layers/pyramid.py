@@ -1,4 +1,4 @@
-"""`AdaptiveAveragePool` and `Stretch`: from a map of any size to few bins, and back."""
+"""`AdaptiveAveragePool` and `Resize`: from a map of any size to few bins, and back."""
 
 from typing import Any
 
@@ -57,10 +57,11 @@ class AdaptiveAveragePool(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
-class Stretch(keras.layers.Layer):
+class Resize(keras.layers.Layer):
     """Stretches a map bilinearly over another one, corner upon corner.
 
-    Meant for few bins: its time grows with the sizes of both maps. `Enlarge` is for larger ones.
+    Meant for few bins: its time grows with the sizes of both maps. For larger maps use
+    `BilinearUpsample`.
 
     Call arguments:
         inputs: `(batch, height, width, channels)`, floating-point.
@@ -73,7 +74,7 @@ class Stretch(keras.layers.Layer):
 
     >>> import numpy as np
     >>> x = np.array([1.0, 3.0]).reshape(1, 1, 2, 1)
-    >>> Stretch()(x, np.zeros((1, 2, 3, 9)))[0, :, :, 0].numpy().tolist()
+    >>> Resize()(x, np.zeros((1, 2, 3, 9)))[0, :, :, 0].numpy().tolist()
     [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]
 
     Reference:

@@ -9,7 +9,7 @@ import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
-from tfdeconv.layers import Preprocess, RequireSize, Scores
+from tfdeconv.layers import Logits, Preprocess, RequireSize
 
 
 def check_classes(num_classes: int, class_names: tuple[str, ...] | None) -> None:
@@ -121,7 +121,7 @@ def finish(
     name: str,
 ) -> keras.Model:
     """Returns the model from `inputs` to the scores `x`, with its class names and weights."""
-    model = keras.Model(inputs, Scores(class_names, name="scores")(x), name=name)
+    model = keras.Model(inputs, Logits(class_names, name="scores")(x), name=name)
     if weights is not None:
         load_weights(model, weights)
     return model

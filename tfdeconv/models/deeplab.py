@@ -13,7 +13,7 @@ from typing import TypeAlias
 import keras
 from keras import layers
 
-from tfdeconv.layers import Crop, Enlarge
+from tfdeconv.layers import BilinearUpsample, Crop
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, caffe_pool, conv_unit, scaled
 from tfdeconv.models.resnet import resnet
@@ -192,4 +192,4 @@ def _score(x: Tensor, num_classes: int, size: int, name: str, dilation: int = 1)
 
 
 def _enlarge(x: Tensor, inputs: Tensor) -> Tensor:
-    return Crop(0, name="interp_crop")(Enlarge(STRIDE, name="interp")(x), inputs)
+    return Crop(0, name="interp_crop")(BilinearUpsample(STRIDE, name="interp")(x), inputs)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import keras
 from keras import layers
 
-from tfdeconv.layers import Enlarge
+from tfdeconv.layers import BilinearUpsample
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, conv_unit, fresh, scaled
 
@@ -141,11 +141,11 @@ class _Network:
             for index in range(1, units + 1):
                 x, residual = self._full_unit(x, residual, scale, filters, f"frru{scale}_{index}")
         for scale, (filters, units) in up.items():
-            x = Enlarge(2, name=f"unpool{scale}")(x)
+            x = BilinearUpsample(2, name=f"unpool{scale}")(x)
             for index in range(1, units + 1):
                 unit = f"frru{scale}_up_{index}"
                 x, residual = self._full_unit(x, residual, scale, filters, unit)
-        x = Enlarge(2, name="unpool1")(x)
+        x = BilinearUpsample(2, name="unpool1")(x)
         x = layers.Concatenate(name="join")([x, residual])
 
         for index in range(1, RESIDUAL_UNITS + 1):

@@ -10,7 +10,7 @@ import os
 import keras
 from keras import layers
 
-from tfdeconv.layers import AdaptiveAveragePool, Crop, Enlarge, Scores, Stretch
+from tfdeconv.layers import AdaptiveAveragePool, BilinearUpsample, Crop, Logits, Resize
 from tfdeconv.models import arguments
 from tfdeconv.models.blocks import Initializer, conv_unit, fresh, scaled
 from tfdeconv.models.resnet import check_depth, pspnet_resnet
@@ -94,7 +94,9 @@ def PSPNet(
             data_format="channels_last",
             name=name,
         )(x)
-        return Crop(0, name=f"{name}_crop")(Enlarge(STRIDE, name=f"{name}_interp")(x), inputs)
+        return Crop(0, name=f"{name}_crop")(
+            BilinearUpsample(STRIDE, name=f"{name}_interp")(x), inputs
+        )
 
     # === Pyramid pooling ===
     levels = [features.conv5]
@@ -102,14 +104,14 @@ def PSPNet(
         level = f"conv5_3_pool{bins}"
         x = AdaptiveAveragePool(bins, name=level)(features.conv5)
         x = convolve(x, FILTERS, 1, f"{level}_conv")
-        levels.append(Stretch(name=f"{level}_interp")(x, features.conv5))
+        levels.append(Resize(name=f"{level}_interp")(x, features.conv5))
     x = layers.Concatenate(name="conv5_3_concat")(levels)
 
     x = scores(convolve(x, FILTERS, 3, "conv5_4"), "conv6")
     if not auxiliary:
         return arguments.finish(inputs, x, class_names, weights, name)
     second = scores(convolve(features.conv4, AUXILIARY_FILTERS, 3, "aux_conv"), "aux_score")
-    outputs = [Scores(class_names, name="scores")(x), Scores(class_names, name="auxiliary")(second)]
+    outputs = [Logits(class_names, name="scores")(x), Logits(class_names, name="auxiliary")(second)]
     model = keras.Model(inputs, outputs, name=name)
     if weights is not None:
         arguments.load_weights(model, weights)

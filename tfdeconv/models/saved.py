@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from tfdeconv.errors import UserError
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 from tfdeconv.models.other_files import is_whole_h5, other_kind
 from tfdeconv.models.preset import is_preset, load_preset
 
@@ -149,7 +149,7 @@ def class_names(model: keras.Model) -> tuple[str, ...] | None:
     """Returns the class names that travel with a model, or None where it has none.
 
     Args:
-        model: Any Keras model; the names are in the `Scores` layer of ours.
+        model: Any Keras model; the names are in the `Logits` layer of ours.
 
     Returns:
         The names in the order of the labels, or None.
@@ -161,7 +161,7 @@ def class_names(model: keras.Model) -> tuple[str, ...] | None:
     ('ground', 'tree')
     """
     for layer in reversed(model.layers):
-        if isinstance(layer, Scores) and layer.class_names is not None:
+        if isinstance(layer, Logits) and layer.class_names is not None:
             return tuple(layer.class_names)
     return None
 
@@ -170,13 +170,13 @@ def palette(model: keras.Model) -> np.ndarray | None:
     """Returns the colours of the classes that travel with a model, or None where it has none.
 
     Args:
-        model: Any Keras model; the colours are in the `Scores` layer of ours.
+        model: Any Keras model; the colours are in the `Logits` layer of ours.
 
     Returns:
         `(classes, 3)` uint8 RGB in the order of the labels, or None for those of PASCAL VOC.
     """
     for layer in reversed(model.layers):
-        if isinstance(layer, Scores) and layer.palette is not None:
+        if isinstance(layer, Logits) and layer.palette is not None:
             return np.array(layer.palette, np.uint8)
     return None
 
@@ -197,5 +197,5 @@ def set_palette(model: keras.Model, colours: np.ndarray) -> None:
     [[0, 0, 0], [255, 0, 0]]
     """
     for layer in model.layers:
-        if isinstance(layer, Scores):
+        if isinstance(layer, Logits):
             layer.palette = tuple(map(tuple, colours.tolist()))

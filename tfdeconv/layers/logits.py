@@ -1,4 +1,4 @@
-"""`Scores`: the last layer of every network, which knows names and colours of the classes."""
+"""`Logits`: the last layer of every network, which knows names and colours of the classes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
-class Scores(keras.layers.Layer):
+class Logits(keras.layers.Layer):
     """Passes scores on as float32, whatever the policy, and carries names and colours of classes.
 
     Losses and metrics lose too much in half precision; and a saved network without the names of its
@@ -30,7 +30,7 @@ class Scores(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> layer = Scores(["background", "cat"])
+    >>> layer = Logits(["background", "cat"])
     >>> layer(np.zeros((1, 2, 2, 2), "float16")).dtype, layer.class_names
     (tf.float32, ('background', 'cat'))
     """
