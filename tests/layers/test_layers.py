@@ -13,7 +13,7 @@ import tensorflow as tf
 from tests.layers_helpers import content, switch_network
 from tests.reference import pooling as reference
 from tfdeconv import layers
-from tfdeconv.layers import formulations
+from tfdeconv.layers import pooling
 
 
 @pytest.fixture(params=["mixed_float16", "mixed_bfloat16"])
@@ -85,7 +85,7 @@ def test_a_saved_network_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def scatter(*_: Any) -> None:
         raise AssertionError("the network must not need the slow formulation")
 
-    monkeypatch.setattr(formulations, "unpool_by_scatter", scatter)
+    monkeypatch.setattr(pooling, "unpool_by_scatter", scatter)
     np.testing.assert_array_equal(again.predict(image, verbose=0), model.predict(image, verbose=0))
 
 

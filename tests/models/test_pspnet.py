@@ -44,7 +44,7 @@ def test_weights_of_the_papers_network() -> None:
     assert model.get_layer("conv4_23_relu").output.shape[-1] == 1024
 
 
-def test_pyramid_is_pooled_and_stretched() -> None:
+def test_pyramid_is_pooled_and_resized() -> None:
     model = narrow()
     joined = model.get_layer("conv5_3_concat")
     assert [x.shape[-1] for x in joined.input] == [32, 8, 8, 8, 8]

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tfdeconv.errors import UserError
 from tfdeconv.files import cannot_write, replacing
-from tfdeconv.layers.choice import portable_ops
+from tfdeconv.layers.pooling import portable_ops
 from tfdeconv.models import class_names
 from tfdeconv.segmentation.network import inference_network, sizes
 

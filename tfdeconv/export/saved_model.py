@@ -29,7 +29,7 @@ from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
 from tfdeconv.export.signatures import signatures
 from tfdeconv.files import cannot_write, replacing
-from tfdeconv.layers.choice import kernel_ops
+from tfdeconv.layers.pooling import portable_ops
 from tfdeconv.models import class_names
 from tfdeconv.segmentation.network import PRECISIONS
 from tfdeconv.segmentation.segmenter import Segmenter
@@ -158,7 +158,7 @@ def export_saved_model(
     target = Path(directory) / str(max(_versions_in(directory), default=0) + 1)
     with tempfile.TemporaryDirectory() as scratch:
         archive = _archive(segmenter, metadata, scratch)
-        with kernel_ops(), replacing(target) as beside:
+        with portable_ops(False), replacing(target) as beside:
             try:
                 archive.write_out(str(beside), verbose=False)
                 saved = SavedModel.FromString((beside / "saved_model.pb").read_bytes())
