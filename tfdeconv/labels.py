@@ -1,8 +1,8 @@
-"""What a label means, from the data to the evaluation: class indices, colours and the void label.
+"""Labels: class indices, the void label, palettes and class names.
 
 A label map is a `(height, width)` uint8 array of class indices; 0 is the background where the data
-has one, and 255 marks pixels that count nowhere. Label PNGs hold these indices as palette or gray
-images; the palette is the data's own, or PASCAL VOC's, whose colour is a function of the index.
+has one, and pixels of 255 are ignored in losses, metrics and evaluation. Label PNGs hold the
+indices as palette or gray images; the palette is the data's own, or PASCAL VOC's.
 """
 
 import io
@@ -68,22 +68,22 @@ def palette() -> np.ndarray:
 def labels_of_indices(
     colours: np.ndarray, class_names: Sequence[str] | None = None
 ) -> np.ndarray | None:
-    """Says which label each index of a palette PNG stands for.
+    """Returns the label of each index of a palette PNG.
 
-    The index is the label, whatever its colour. There is one exception: a program that makes files
-    smaller drops unused colours of PASCAL VOC's palette and sorts the others, and then the colour
-    alone tells the label. The palette is taken for one of these when it holds nothing but colours
-    of VOC's palette, each once (black at the end aside) and not in VOC's order, and
+    The index is the label, whatever its colour, with one exception: programs that make PNGs smaller
+    drop unused colours of PASCAL VOC's palette and sort the others, and then the label follows from
+    the colour. That is assumed when the palette holds only colours of VOC's palette, each once
+    (black at the end aside) and not in VOC's order, and
 
     - the classes are VOC's or unknown, and every colour is that of one of them or of the void; or
-    - the classes are others, the void's colour stands at another index than 255, and every other
-      colour is that of a class.
+    - the classes are others, the void's colour is at another index than 255, and every other colour
+      is that of a class.
 
-    Without void, files of one's own classes in VOC's colours, sorted anew by such a program, cannot
-    be told from files in dark colours of one's own: their indices are taken.
+    Without void, a palette of VOC's colours sorted by such a program cannot be distinguished from
+    one of other dark colours: the index is the label.
 
     Args:
-        colours: `(n, 3)` uint8 RGB, the palette as it stands in the file, n at most 256.
+        colours: `(n, 3)` uint8 RGB, the palette of the file, n at most 256.
         class_names: Those of the data set; None when they are unknown.
 
     Returns:
@@ -113,18 +113,12 @@ def labels_of_indices(
 def apply_palette(
     indices: np.ndarray, colours: np.ndarray, class_names: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Turns the indices of a palette PNG into labels; see `labels_of_indices`.
+    """Converts the `(height, width)` uint8 indices of a palette PNG to labels of the same shape.
 
-    Args:
-        indices: `(height, width)` uint8.
-        colours: `(n, 3)` uint8 RGB, the palette as it stands in the file.
-        class_names: Those of the data set; None when they are unknown.
-
-    Returns:
-        `(height, width)` uint8 labels.
+    The other arguments are those of `labels_of_indices`.
 
     Raises:
-        UserError: when an index but 255, the void, lies behind the end of the palette.
+        UserError: when an index other than 255, the void, is beyond the end of the palette.
     """
     beyond = (indices >= len(colours)) & (indices != IGNORE_LABEL)
     if beyond.any():
@@ -156,10 +150,10 @@ def encode_png(labels: np.ndarray, colours: np.ndarray | None = None) -> bytes:
     Args:
         labels: `(height, width)` uint8 array, at least one pixel.
         colours: `(n, 3)` uint8 RGB, the colours of labels 0 to n - 1, n at most 256; those of
-            PASCAL VOC when None. Labels behind them are white, the void has VOC's colour.
+            PASCAL VOC when None. Labels beyond them are white, the void has VOC's colour.
 
     Returns:
-        The bytes of the file. Viewers show colours; readers of the indices get the labels.
+        The bytes of the file.
 
     Raises:
         ValueError: for another shape or dtype.
@@ -190,7 +184,7 @@ def _whole_palette(colours: np.ndarray | None) -> np.ndarray:
         raise ValueError(
             f"`colours` must be at most 256 RGB triples. Received: shape={colours.shape}"
         )
-    # White is none of VOC's colours, and thus never taken for VOC's palette in another order.
+    # White is none of VOC's colours: this is never mistaken for VOC's palette in another order.
     whole = np.full((256, 3), 255, np.uint8)
     whole[IGNORE_LABEL] = palette()[IGNORE_LABEL]
     whole[: len(colours)] = colours

@@ -5,7 +5,7 @@ import zlib
 
 import tensorflow as tf
 
-from tfdeconv.data.png_indices import swap_colour_type
+from tfdeconv.data.decode import swap_colour_type
 from tfdeconv.labels import palette
 
 # Signature and header chunk of a PNG; what follows, in a palette image, is the palette.
