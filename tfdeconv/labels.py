@@ -9,6 +9,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +66,19 @@ def palette() -> np.ndarray:
     return colours
 
 
+def colour_code(colours: Any) -> Any:
+    """Returns a number for each RGB colour in an array or tensor, `(..., 3)` -> `(...)`.
+
+    It has the three highest bits of red and green and the two highest of blue, the bits of VOC's
+    palette: the numbers of its colours are 0 to 255 in another order.
+    """
+    return colours[..., 0] // 32 * 32 + colours[..., 1] // 32 * 4 + colours[..., 2] // 64
+
+
+# Sorting a permutation inverts it.
+LABEL_OF_CODE = np.argsort(colour_code(palette())).astype(np.uint8)
+
+
 def labels_of_indices(
     colours: np.ndarray, class_names: Sequence[str] | None = None
 ) -> np.ndarray | None:
@@ -96,7 +110,7 @@ def labels_of_indices(
     >>> labels_of_indices(palette()[[0, 2, 1]], ("ground", "grass", "sky")) is None
     True
     """
-    labels = _LABEL_OF_BITS[_high_bits(colours)]
+    labels = LABEL_OF_CODE[colour_code(colours)]
     lit = np.flatnonzero(colours.any(axis=1))
     # A palette may be filled up with black to the length that its file had before.
     used = labels[: lit[-1] + 1 if len(lit) else 0]
@@ -132,16 +146,6 @@ def apply_palette(
     if labels is None:
         return indices
     return np.pad(labels, (0, 256 - len(labels)), constant_values=IGNORE_LABEL)[indices]
-
-
-def _high_bits(colours: np.ndarray) -> np.ndarray:
-    red, green, blue = np.moveaxis(colours, -1, 0)
-    return (red & 224) | (green >> 3 & 28) | (blue >> 6)
-
-
-# The palette uses the three highest bits of red and green and the two highest of blue. They are a
-# permutation of the labels, so that sorting them inverts it.
-_LABEL_OF_BITS = np.argsort(_high_bits(palette())).astype(np.uint8)
 
 
 def encode_png(labels: np.ndarray, colours: np.ndarray | None = None) -> bytes:

@@ -94,34 +94,26 @@ def crop_images(image: tf.Tensor, windows: tf.Tensor, size: int) -> tf.Tensor:
     )
 
 
-def crop_labels(labels: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
-    """Crops one window from a label map and resizes it; 255 outside the image.
+def nearest_points(window: tf.Tensor, shape: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the rows and columns of a label map that a window samples, resized to `size`.
 
-    Output pixel `i` is source pixel `floor((i + 1/2) * side / size)`, in exact integer arithmetic;
-    where that point lies on the edge between two pixels, the later one is taken.
+    Pixel `i` of the result is `floor((i + 1/2) * side / size)` of the window, in exact integers;
+    where that point is on the edge between two pixels, the later one is taken.
 
     Args:
-        labels: `(height, width)` uint8.
         window: `(4,)` int32 box of at least one pixel.
-        size: side of the result in pixels.
+        shape: `(2,)` int32, height and width of the map.
+        size: rows and columns of the result.
 
     Returns:
-        `(size, size)` uint8.
+        `(size,)` int32 rows and columns. Those outside the map are its height and its width, for
+        `add_void` and `take_columns`.
 
     Example:
 
-    >>> labels = tf.constant([[1, 2], [3, 4]], tf.uint8)
-    >>> crop_labels(labels, tf.constant([0, 0, 2, 4]), 2).numpy().tolist()
-    [[2, 255], [4, 255]]
-    """
-    points = nearest_points(window, tf.shape(labels), size)
-    return tf.transpose(take_columns(add_void(labels), *points))
-
-
-def nearest_points(window: tf.Tensor, shape: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the `(size,)` int32 rows and columns of a label map of `shape` that a window samples.
-
-    Those outside the map are its height and its width; see `crop_labels`.
+    >>> rows, columns = nearest_points(tf.constant([0, 0, 2, 4]), tf.constant([2, 2]), 2)
+    >>> rows.numpy().tolist(), columns.numpy().tolist()
+    ([0, 1], [1, 2])
     """
     return (
         _nearest(window[0], window[2], shape[0], size),

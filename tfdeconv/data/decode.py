@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfdeconv.labels import IGNORE_LABEL, VOC_CLASSES, palette
+from tfdeconv.labels import IGNORE_LABEL, LABEL_OF_CODE, VOC_CLASSES, colour_code, palette
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # IHDR is the first chunk of every PNG: bits at byte 24, colour type at 25, checksum at 29.
@@ -189,7 +189,7 @@ def _palette_labels(data: tf.Tensor, class_names: Sequence[str] | None) -> tf.Te
     colours = tf.io.decode_raw(tf.strings.substr(parts[-1], 0, length), tf.uint8)
     colours = tf.reshape(tf.cast(colours, tf.int32), (-1, 3))
     indices = tf.range(tf.shape(colours)[0])
-    by_colour = tf.gather(_LABELS_BY_TOP_BITS, _top_bits(colours))
+    by_colour = tf.gather(LABEL_OF_CODE.astype(np.int32), colour_code(colours))
     lit = tf.reduce_any(colours > 0, axis=1)
     used = by_colour[: tf.reduce_max(tf.where(lit, indices + 1, 0))]
     is_voc = tf.reduce_all(tf.gather(_COLOURS, by_colour) == colours)
@@ -220,11 +220,3 @@ def _look_up(indices: tf.Tensor, table: tf.Tensor, name: tf.Tensor | str) -> tf.
     # As a rule indices are labels, and need not be looked up.
     in_order = tf.reduce_all(table[: highest + 1] == tf.range(highest + 1))
     return tf.cond(in_order, lambda: indices, translate)
-
-
-def _top_bits(colours: Any) -> Any:
-    # The top bits of the channels number the colours of VOC's palette, in an order of their own.
-    return colours[:, 0] // 32 * 32 + colours[:, 1] // 32 * 4 + colours[:, 2] // 64
-
-
-_LABELS_BY_TOP_BITS = np.argsort(_top_bits(_COLOURS)).astype(np.int32)

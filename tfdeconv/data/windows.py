@@ -81,8 +81,8 @@ def object_windows(split: Split, enlarge: float = 1.2) -> Windows:
             instances = maps.find_objects(objects, labels)
             classes = instances.classes()
             kept = classes > 0
-            box = _enlarged(instances.boxes[kept], enlarge)
-            found.append(_windows(index, box, instances.ids[kept], classes[kept]))
+            ids, tight = instances.ids[kept], instances.boxes[kept]
+            found.append(_windows(index, tight, enlarge, ids, classes[kept]))
     windows = concatenate(found)
     if not len(windows):
         raise UserError(
@@ -139,9 +139,8 @@ def proposal_windows(
             if background:
                 outside = np.flatnonzero(best < BACKGROUND_IOU)
                 kept[outside[: 1 + kept.sum() // BACKGROUND_PART]] = True
-            labels = labels[kept]
-            box = _enlarged(proposed[kept], enlarge)
-            found.append(_windows(index, box, np.zeros(len(box)), labels))
+            ids, labels = np.zeros(kept.sum()), labels[kept]
+            found.append(_windows(index, proposed[kept], enlarge, ids, labels))
     windows = concatenate(found)
     if not len(windows):
         raise UserError(
@@ -262,13 +261,12 @@ def _visits(images: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     return np.stack([starts, np.append(starts[1:], len(images))], axis=1)
 
 
-def _windows(index: int, box: np.ndarray, object_id: np.ndarray, label: np.ndarray) -> Windows:
-    image = np.full(len(box), index, np.int32)
-    return Windows(image, box, object_id.astype(np.int32), label.astype(np.int32))
-
-
-def _enlarged(found: np.ndarray, factor: float) -> np.ndarray:
+def _windows(
+    index: int, found: np.ndarray, enlarge: float, object_id: np.ndarray, label: np.ndarray
+) -> Windows:
     # Imported here: it is computed in TensorFlow, which looking at a data set need not load.
     from tfdeconv.data.crops import enlarge_to_square
 
-    return enlarge_to_square(found, factor).numpy()
+    image = np.full(len(found), index, np.int32)
+    box = enlarge_to_square(found, enlarge).numpy()
+    return Windows(image, box, object_id.astype(np.int32), label.astype(np.int32))

@@ -31,7 +31,10 @@ _portable: contextvars.ContextVar[bool | None] = contextvars.ContextVar("portabl
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
 class MaxPoolWithArgmax(keras.layers.Layer):
-    """Max pooling that also returns where each maximum stood; see `max_pool_with_argmax`.
+    """Max pooling that also returns the place of each maximum.
+
+    The first maximum of a window wins, row by row from the top left: in a window of equal zeros, as
+    a ReLU leaves them, that is the first element. The gradient goes to that element alone.
 
     The layer trains with and without XLA (`compile(jit_compile=True)`), under mixed precision, for
     unknown heights and widths, and on the TensorFlow, JAX and PyTorch backends.
@@ -39,8 +42,9 @@ class MaxPoolWithArgmax(keras.layers.Layer):
     Args:
         pool_size: int or two ints, height and width of a window. Defaults to 2.
         strides: None or the pool size: windows do not overlap.
-        padding: `"same"` (windows that stick out pool what they cover) or `"valid"` (the remainder
-            of the image is dropped). Defaults to `"same"`.
+        padding: `"same"`: windows that reach beyond the image pool what they cover. As in
+            TensorFlow, half of what is missing, rounded down, is before the image. `"valid"`: the
+            remainder of the image is dropped. Defaults to `"same"`.
 
     Input shape:
         `(batch_size, height, width, channels)`, floating-point.
@@ -95,10 +99,12 @@ class MaxPoolWithArgmax(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
 class Unpool(keras.layers.Layer):
-    """Puts each value where a maximum stood, and zeros elsewhere; see `unpool`.
+    """Puts each value in the place of its maximum, and zeros elsewhere.
 
-    Pass the tensor that was pooled as `like`: it makes odd sizes come back exactly, and unpooling
-    fast where height and width are unknown.
+    The gradient of the values is gathered from the same places; none goes through the argmax.
+
+    Pass the tensor that was pooled as `like`: it restores odd sizes, and makes unpooling fast where
+    height and width are unknown.
 
     Args:
         size: int or two ints, the pool size of the pooling. Defaults to 2.
@@ -106,7 +112,8 @@ class Unpool(keras.layers.Layer):
     Call arguments:
         values: `(batch_size, h, w, channels)` tensor, floating-point.
         argmax: `(batch_size, h, w, channels)` integers, flat indices in each image of the result,
-            from `MaxPoolWithArgmax` or of your own. No place may occur twice in an image.
+            from `MaxPoolWithArgmax` or of your own. No place may occur twice in an image, and none
+            may be outside of it.
         like: Optional. The tensor that was pooled; only its shape matters.
 
     Output shape:
@@ -154,34 +161,23 @@ def max_pool_with_argmax(
     strides: int | tuple[int, int] | None = None,
     padding: str = "same",
 ) -> tuple[Tensor, Tensor]:
-    """Pools `x` and returns where each maximum stood.
-
-    The first maximum of a window wins, row by row from the top left: in a window of equal zeros, as
-    a ReLU leaves them, that is the first element. The whole gradient goes to the maximum.
+    """Returns the maxima of `x` and their argmax, as the layer `MaxPoolWithArgmax`.
 
     TensorFlow's kernels pool on the CPU, plain `keras.ops` where a function is compiled with XLA
-    (`jit_compile=True`), where TensorFlow sees a GPU, and on the JAX and PyTorch backends.
+    (`jit_compile=True`), where TensorFlow has a GPU, and on the JAX and PyTorch backends.
 
     Args:
         x: `(batch, height, width, channels)` tensor, floating-point. A traced TensorFlow graph may
             leave all but the channels open.
-        pool_size: Height and width of a window, or one integer for both.
-        strides: None, or the pool size: windows do not overlap.
-        padding: `"same"`: windows that stick out of the image pool what they cover, so that `h` is
-            ceil(height / pool height). As in TensorFlow, half of what sticks out, rounded down, is
-            before the image. `"valid"`: the remainder is dropped, so that `h` rounds down.
-
-    Returns:
-        `(pooled, argmax)`, both `(batch, h, w, channels)`: the maxima in the type of `x`, and their
-        flat indices in `x`, int64 (int32 on JAX without its x64 mode).
+        pool_size, strides, padding: As for the layer.
 
     Raises:
-        ValueError: when an argument is of another kind, or an image too large for int32 indices.
+        ValueError: for other arguments, or an image too large for int32 indices.
 
     Notes:
-        A window with NaN, or with nothing above minus infinity, has no certain maximum: where
-        unpooling puts its value may differ from `argmax`. TensorFlow's CPU kernel skips NaN, as in
-        `MaxPooling2D`; the comparison of windows keeps one that comes first.
+        A window with NaN, or with nothing above minus infinity, has no certain maximum, and
+        unpooling may put its value elsewhere than `argmax` says. TensorFlow's CPU kernel skips NaN,
+        as in `MaxPooling2D`; the comparison of windows keeps one that comes first.
 
     Example:
 
@@ -209,23 +205,11 @@ def unpool(
     size: int | tuple[int, int] = 2,
     like: Tensor | None = None,
 ) -> Tensor:
-    """Puts each value where `argmax` points, and zeros elsewhere.
+    """Puts each value where `argmax` points, and zeros elsewhere, as the layer `Unpool`.
 
-    The gradient of `values` is gathered from the same places; none goes to `argmax`, to `like`, or
-    through them to the encoder. An argmax straight from `max_pool_with_argmax`, called in the same
-    traced function, is unpooled by the gradient kernel of max pooling on TensorFlow's CPU, and by
-    comparing windows elsewhere. Any other argmax is unpooled by scatter, which is slower.
-
-    Args:
-        values: `(batch, h, w, channels)` tensor, floating-point.
-        argmax: `(batch, h, w, channels)` integers, flat indices in their own image of the result.
-            No place may occur twice in an image, and none may lie outside of it.
-        size: The pool size, an integer or a pair.
-        like: The tensor that was pooled, of which only the shape matters. Without it the result has
-            `size` times the sides of `values`, which is right where these divided evenly.
-
-    Returns:
-        `(batch, height, width, channels)` tensor in the type of `values`.
+    An argmax straight from `max_pool_with_argmax`, called in the same traced function, is unpooled
+    by the gradient kernel of max pooling on TensorFlow's CPU, and by comparing windows elsewhere.
+    Any other argmax is unpooled by scatter, which is slower.
 
     Raises:
         ValueError: when known shapes do not belong together, or `argmax` is not made of integers.
@@ -359,8 +343,8 @@ class _Origin(NamedTuple):
 
 
 # An argmax that is another object (a copy, edited, or from another traced function) proves nothing.
-# By identity, since tensors have no hash and JAX's take no attributes. Weak on both sides: an entry
-# must not keep alive the graph, and with it the argmax, whose end removes the entry.
+# By identity, since tensors have no hash, and JAX's tracers take no attributes. Weak on both sides:
+# an entry must not keep alive the graph, and with it the argmax, whose end removes the entry.
 _origins: dict[int, _Origin] = {}
 
 
