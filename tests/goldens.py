@@ -61,8 +61,8 @@ def crop(x: Any) -> Any:
     return layers.Crop(1)(x, keras.layers.MaxPooling2D(2, data_format="channels_last")(x))
 
 
-def stretch(x: Any) -> Any:
-    return layers.Stretch()(keras.layers.MaxPooling2D(2, data_format="channels_last")(x), x)
+def resize(x: Any) -> Any:
+    return layers.Resize()(keras.layers.MaxPooling2D(2, data_format="channels_last")(x), x)
 
 
 def fcn(name: str) -> Golden:
@@ -90,11 +90,14 @@ LAYERS = {
         lambda: layer_model((4, 5, 3), layers.BatchNormalization(epsilon=0.5)), (2, 4, 5, 3)
     ),
     "Bilinear": Golden(lambda: layer_model((4, 5, 3), deconvolve), (2, 4, 5, 3)),
+    "BilinearUpsample": Golden(
+        lambda: layer_model((None, None, 2), layers.BilinearUpsample(3)), (2, 5, 7, 2)
+    ),
     "Crop": Golden(lambda: layer_model((None, None, 2), crop), (2, 5, 7, 2)),
     "DenseMap": Golden(
         lambda: layer_model((2, 3, 4), layers.DenseMap(3, 1, 2, activation="relu")), (2, 2, 3, 4)
     ),
-    "Enlarge": Golden(lambda: layer_model((None, None, 2), layers.Enlarge(3)), (2, 5, 7, 2)),
+    "Logits": Golden(lambda: layer_model((4, 5, 3), layers.Logits(CLASSES)), (2, 4, 5, 3)),
     "MaxPoolWithArgmax": Golden(
         lambda: layer_model((5, 7, 2), layers.MaxPoolWithArgmax((3, 2))), (2, 5, 7, 2)
     ),
@@ -105,8 +108,7 @@ LAYERS = {
     "RequireSize": Golden(
         lambda: layer_model((None, None, 3), layers.RequireSize(4, (4, 8))), (2, 8, 12, 3)
     ),
-    "Scores": Golden(lambda: layer_model((4, 5, 3), layers.Scores(CLASSES)), (2, 4, 5, 3)),
-    "Stretch": Golden(lambda: layer_model((None, None, 2), stretch), (2, 5, 7, 2)),
+    "Resize": Golden(lambda: layer_model((None, None, 2), resize), (2, 5, 7, 2)),
     "Unpool": Golden(lambda: layer_model((5, 7, 2), unpool), (2, 5, 7, 2)),
 }
 NETWORKS = {

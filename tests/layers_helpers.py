@@ -57,4 +57,4 @@ def switch_network(
     for argmax, before in reversed(switches):
         x = keras.layers.Conv2D(before.shape[-1], 3, padding="same", activation="relu")(x)
         x = layers.Unpool(2)(x, argmax, before)
-    return keras.Model(inputs, layers.Scores(class_names)(keras.layers.Conv2D(3, 1)(x)))
+    return keras.Model(inputs, layers.Logits(class_names)(keras.layers.Conv2D(3, 1)(x)))

@@ -15,8 +15,8 @@ from keras import ops
 
 from tests.layers_helpers import CASES, CONTENTS, content, switch_network
 from tests.reference import pooling as reference
-from tfdeconv.layers import formulations
-from tfdeconv.layers.functional import argmax_dtype, max_pool_with_argmax, unpool
+from tfdeconv.layers import pooling
+from tfdeconv.layers.pooling import argmax_dtype, max_pool_with_argmax, unpool
 
 BACKEND = keras.config.backend()
 Function = Callable[..., Any]
@@ -130,7 +130,7 @@ def check_fit() -> None:
     def scatter(*_: Any) -> None:
         raise AssertionError("a network must not need the slow formulation")
 
-    formulations.unpool_by_scatter = scatter
+    pooling.unpool_by_scatter = scatter
     keras.utils.set_random_seed(0)
     model = switch_network()
     rng = np.random.default_rng(0)

@@ -97,7 +97,7 @@ def save_compiled(folder: Path) -> dict[str, float]:
     metrics = [part for part in parts.values() if isinstance(part, keras.Metric)]
     # An output for each loss, since an output has but one.
     losses = {name: part for name, part in parts.items() if isinstance(part, keras.Loss)}
-    outputs = [layers.Scores(CLASSES, name=name)(model.output) for name in losses]
+    outputs = [layers.Logits(CLASSES, name=name)(model.output) for name in losses]
     model = keras.Model(model.input, outputs)
     model.compile("sgd", loss=list(losses.values()), metrics=[metrics, *[[]] * (len(losses) - 1)])
     images = np.load(folder / "deconvnet.npy")

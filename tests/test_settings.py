@@ -143,11 +143,11 @@ def test_batch_normalisation_keeps_its_statistics_in_the_type_of_the_layer(dtype
         lambda: layers.AdaptiveAveragePool(2),
         layers.BatchNormalization,
         lambda: layers.DenseMap(3, 1, 2),
-        lambda: layers.Enlarge(3),
+        lambda: layers.BilinearUpsample(3),
         lambda: layers.MirrorPad(3, 4, 1),
         layers.Preprocess,
         lambda: layers.RequireSize(4, (4, 8)),
-        lambda: layers.Scores(("ground", "tree", "sky")),
+        lambda: layers.Logits(("ground", "tree", "sky")),
     ],
 )
 def test_every_frame_of_a_video_is_seen_by_itself(make) -> None:

@@ -14,8 +14,6 @@ import numpy as np
 from tfdeconv.errors import UserError
 from tfdeconv.files import replacing
 
-_ARRAYS = ("names", "ends", "boxes", "scores", "settings")
-
 
 class Proposals(NamedTuple):
     """Object proposals of one image, best first.
@@ -82,19 +80,20 @@ def clip(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
 def save(
     path: str | os.PathLike[str], proposals: dict[str, Proposals], settings: dict[str, Any]
 ) -> None:
-    """Writes the proposals of many images to one `.npz` file, whole or not at all.
+    """Writes the proposals of many images to one `.npz` file, completely or not at all.
 
     Args:
         path: The file to write.
         proposals: Image name (the file name without its ending) -> `Proposals`.
-        settings: How they were made; anything that JSON can hold.
+        settings: How they were made, as a note in the file; anything that JSON can hold.
     """
-    counts = [len(found.boxes) for found in proposals.values()]
+    none = Proposals(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    boxes, scores = zip(none, *proposals.values(), strict=True)
     arrays: dict[str, Any] = {
         "names": np.array(list(proposals), np.str_),
-        "ends": np.cumsum(counts, dtype=np.int64),
-        "boxes": _stack([found.boxes for found in proposals.values()], (0, 4)),
-        "scores": _stack([found.scores for found in proposals.values()], (0,)),
+        "ends": np.cumsum([len(found) for found in boxes[1:]], dtype=np.int64),
+        "boxes": np.concatenate(boxes).astype(np.float32),
+        "scores": np.concatenate(scores).astype(np.float32),
         "settings": np.array(json.dumps(settings), np.str_),
     }
     with replacing(path) as beside, open(beside, "wb") as file:
@@ -107,29 +106,18 @@ def load(path: str | os.PathLike[str]) -> dict[str, Proposals]:
     Raises:
         UserError: when the file is missing, damaged or of another kind.
     """
-    arrays = _read(path)
-    ends = arrays["ends"].tolist()
-    return {
-        str(name): Proposals(arrays["boxes"][start:end], arrays["scores"][start:end])
-        for name, start, end in zip(arrays["names"], [0, *ends], ends, strict=False)
-    }
-
-
-def load_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads how the proposals in the file `path` were made; see `save`."""
-    return json.loads(str(_read(path)["settings"]))
-
-
-def _stack(parts: list[np.ndarray], empty: tuple[int, ...]) -> np.ndarray:
-    return np.concatenate([np.zeros(empty, np.float32), *parts]).astype(np.float32)
-
-
-def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in _ARRAYS}
+            names, ends, boxes, scores = (
+                arrays[name] for name in ("names", "ends", "boxes", "scores")
+            )
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise UserError(
             f"`{path}` must be a proposal file written by `tfdeconv propose`. "
             f"Received: {error}. Make it again."
         ) from error
+    stops = ends.tolist()
+    return {
+        str(name): Proposals(boxes[start:stop], scores[start:stop])
+        for name, start, stop in zip(names, [0, *stops], stops, strict=False)
+    }

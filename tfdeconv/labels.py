@@ -1,14 +1,15 @@
-"""What a label means, from the data to the evaluation: class indices, colours and the void label.
+"""Labels: class indices, the void label, palettes and class names.
 
 A label map is a `(height, width)` uint8 array of class indices; 0 is the background where the data
-has one, and 255 marks pixels that count nowhere. Label PNGs hold these indices as palette or gray
-images; the palette is the data's own, or PASCAL VOC's, whose colour is a function of the index.
+has one, and pixels of 255 are ignored in losses, metrics and evaluation. Label PNGs hold the
+indices as palette or gray images; the palette is the data's own, or PASCAL VOC's.
 """
 
 import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,25 +66,38 @@ def palette() -> np.ndarray:
     return colours
 
 
+def colour_code(colours: Any) -> Any:
+    """Returns a number for each RGB colour in an array or tensor, `(..., 3)` -> `(...)`.
+
+    It has the three highest bits of red and green and the two highest of blue, the bits of VOC's
+    palette: the numbers of its colours are 0 to 255 in another order.
+    """
+    return colours[..., 0] // 32 * 32 + colours[..., 1] // 32 * 4 + colours[..., 2] // 64
+
+
+# Sorting a permutation inverts it.
+LABEL_OF_CODE = np.argsort(colour_code(palette())).astype(np.uint8)
+
+
 def labels_of_indices(
     colours: np.ndarray, class_names: Sequence[str] | None = None
 ) -> np.ndarray | None:
-    """Says which label each index of a palette PNG stands for.
+    """Returns the label of each index of a palette PNG.
 
-    The index is the label, whatever its colour. There is one exception: a program that makes files
-    smaller drops unused colours of PASCAL VOC's palette and sorts the others, and then the colour
-    alone tells the label. The palette is taken for one of these when it holds nothing but colours
-    of VOC's palette, each once (black at the end aside) and not in VOC's order, and
+    The index is the label, whatever its colour, with one exception: programs that make PNGs smaller
+    drop unused colours of PASCAL VOC's palette and sort the others, and then the label follows from
+    the colour. That is assumed when the palette holds only colours of VOC's palette, each once
+    (black at the end aside) and not in VOC's order, and
 
     - the classes are VOC's or unknown, and every colour is that of one of them or of the void; or
-    - the classes are others, the void's colour stands at another index than 255, and every other
-      colour is that of a class.
+    - the classes are others, the void's colour is at another index than 255, and every other colour
+      is that of a class.
 
-    Without void, files of one's own classes in VOC's colours, sorted anew by such a program, cannot
-    be told from files in dark colours of one's own: their indices are taken.
+    Without void, a palette of VOC's colours sorted by such a program cannot be distinguished from
+    one of other dark colours: the index is the label.
 
     Args:
-        colours: `(n, 3)` uint8 RGB, the palette as it stands in the file, n at most 256.
+        colours: `(n, 3)` uint8 RGB, the palette of the file, n at most 256.
         class_names: Those of the data set; None when they are unknown.
 
     Returns:
@@ -96,7 +110,7 @@ def labels_of_indices(
     >>> labels_of_indices(palette()[[0, 2, 1]], ("ground", "grass", "sky")) is None
     True
     """
-    labels = _LABEL_OF_BITS[_high_bits(colours)]
+    labels = LABEL_OF_CODE[colour_code(colours)]
     lit = np.flatnonzero(colours.any(axis=1))
     # A palette may be filled up with black to the length that its file had before.
     used = labels[: lit[-1] + 1 if len(lit) else 0]
@@ -113,18 +127,12 @@ def labels_of_indices(
 def apply_palette(
     indices: np.ndarray, colours: np.ndarray, class_names: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Turns the indices of a palette PNG into labels; see `labels_of_indices`.
+    """Converts the `(height, width)` uint8 indices of a palette PNG to labels of the same shape.
 
-    Args:
-        indices: `(height, width)` uint8.
-        colours: `(n, 3)` uint8 RGB, the palette as it stands in the file.
-        class_names: Those of the data set; None when they are unknown.
-
-    Returns:
-        `(height, width)` uint8 labels.
+    The other arguments are those of `labels_of_indices`.
 
     Raises:
-        UserError: when an index but 255, the void, lies behind the end of the palette.
+        UserError: when an index other than 255, the void, is beyond the end of the palette.
     """
     beyond = (indices >= len(colours)) & (indices != IGNORE_LABEL)
     if beyond.any():
@@ -140,26 +148,16 @@ def apply_palette(
     return np.pad(labels, (0, 256 - len(labels)), constant_values=IGNORE_LABEL)[indices]
 
 
-def _high_bits(colours: np.ndarray) -> np.ndarray:
-    red, green, blue = np.moveaxis(colours, -1, 0)
-    return (red & 224) | (green >> 3 & 28) | (blue >> 6)
-
-
-# The palette uses the three highest bits of red and green and the two highest of blue. They are a
-# permutation of the labels, so that sorting them inverts it.
-_LABEL_OF_BITS = np.argsort(_high_bits(palette())).astype(np.uint8)
-
-
 def encode_png(labels: np.ndarray, colours: np.ndarray | None = None) -> bytes:
     """Encodes labels as a palette PNG.
 
     Args:
         labels: `(height, width)` uint8 array, at least one pixel.
         colours: `(n, 3)` uint8 RGB, the colours of labels 0 to n - 1, n at most 256; those of
-            PASCAL VOC when None. Labels behind them are white, the void has VOC's colour.
+            PASCAL VOC when None. Labels beyond them are white, the void has VOC's colour.
 
     Returns:
-        The bytes of the file. Viewers show colours; readers of the indices get the labels.
+        The bytes of the file.
 
     Raises:
         ValueError: for another shape or dtype.
@@ -191,7 +189,7 @@ def full_palette(colours: np.ndarray | None) -> np.ndarray:
         raise ValueError(
             f"`colours` must be at most 256 RGB triples. Received: shape={colours.shape}"
         )
-    # White is none of VOC's colours, and thus never taken for VOC's palette in another order.
+    # White is none of VOC's colours: this is never mistaken for VOC's palette in another order.
     whole = np.full((256, 3), 255, np.uint8)
     whole[IGNORE_LABEL] = palette()[IGNORE_LABEL]
     whole[: len(colours)] = colours

@@ -19,7 +19,7 @@ from tests.benchmarks.figures import Figure, interleaved
 from tests.helpers import SHARED_DATA
 from tfdeconv import labels
 from tfdeconv.boxes import Proposals
-from tfdeconv.data import maps, pipeline, schedule, voc, windows
+from tfdeconv.data import maps, pipeline, voc, windows
 from tfdeconv.proposals.grid import multi_scale_grid
 
 SIZE, WINDOW_SIZE, BATCH = 224, 250, 8
@@ -177,7 +177,7 @@ def _consume(dataset: tf.data.Dataset) -> Callable[[], None]:
 def _windows_per_decoding(cut: windows.Windows) -> float:
     count = BATCH * RUNS[1]
     block = pipeline.batches_per_block(len(cut), BATCH, SIZE) * BATCH
-    return count / len(schedule.plan(cut, count, block, seed=0).visits)
+    return count / len(windows.plan_schedule(cut, count, block, seed=0).visits)
 
 
 def _proposals(split: voc.Split) -> dict[str, Proposals]:

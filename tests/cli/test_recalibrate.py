@@ -8,7 +8,7 @@ import pytest
 from tfdeconv import boxes, files
 from tfdeconv.cli import recalibrate
 from tfdeconv.data.drawn import draw_dataset
-from tfdeconv.data.objects import object_boxes
+from tfdeconv.data.maps import object_boxes
 from tfdeconv.data.voc import read_split
 from tfdeconv.errors import UserError
 from tfdeconv.models import DeconvNet, FCN8s, class_names, load_model

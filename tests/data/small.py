@@ -5,8 +5,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from tfdeconv import images, labels
+from tfdeconv.data import crops
 
 CLASSES = ("background", "red", "green", "blue")
 
@@ -53,6 +55,12 @@ def write_list(root: Path, split: str, ids: list[str]) -> None:
     path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{image_id}\n" for image_id in ids))
+
+
+def crop_labels(labels: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
+    """Crops one window from a label map and resizes it, as the training pipeline does."""
+    points = crops.nearest_points(window, tf.shape(labels), size)
+    return tf.transpose(crops.take_columns(crops.add_void(labels), *points))
 
 
 def png(

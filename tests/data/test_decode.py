@@ -106,11 +106,16 @@ def test_a_photograph_that_was_cut_short_is_named(kind):
         decode.decode_image(data, "dog.jpg")
 
 
+def read_both(image_path, label_path):
+    image = decode.decode_image(tf.io.read_file(str(image_path)))
+    return image, decode.read_labels(tf.constant(str(label_path)), image)
+
+
 def test_a_label_map_of_another_size_is_named(tmp_path):
     write_image(tmp_path, "dog", PHOTO, np.zeros((31, 44), np.uint8))
     paths = (tmp_path / "JPEGImages" / "dog.png", tmp_path / "SegmentationClass" / "dog.png")
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)another size.*Class/dog\.png"):
-        decode.read_labelled(*(tf.constant(str(path)) for path in paths))
+        read_both(*paths)
 
 
 @pytest.mark.parametrize("name", ["voc2012", "nuclei", "camvid"])
@@ -118,6 +123,6 @@ def test_real_files_decode_as_with_pillow(name):
     split = voc.read_split(shared_data(name), "val")
     for image_id in split.ids[:5]:
         paths = split.image_path(image_id), split.label_path(image_id)
-        image, decoded = decode.read_labelled(*(tf.constant(str(path)) for path in paths))
+        image, decoded = read_both(*paths)
         np.testing.assert_array_equal(image, images.read_image(paths[0]))
         np.testing.assert_array_equal(decoded, images.read_labels(paths[1]))

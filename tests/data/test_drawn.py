@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from tests.helpers import run_python
-from tfdeconv.data.drawing.layout import CLASSES, SIZES
-from tfdeconv.data.drawing.scene import draw_scene
-from tfdeconv.data.drawing.shapes import Frame
 from tfdeconv.data.drawn import CLASS_NAMES, draw_dataset
+from tfdeconv.data.drawn.objects import CLASSES, Frame
+from tfdeconv.data.drawn.scene import SIZES, draw_scene
 from tfdeconv.errors import UserError
 from tfdeconv.images import read_image, read_labels
 from tfdeconv.labels import IGNORE_LABEL, read_class_names

@@ -132,13 +132,17 @@ def test_batches_have_known_shapes_and_number(split, found):
     assert default.element_spec[0].shape == (1, 224, 224, 3)
 
 
-def test_whole_images_come_in_order_and_size(split):
-    for expected, (image_id, image, labels) in zip(
-        split.ids, pipeline.images_dataset(split), strict=True
-    ):
-        assert image_id.numpy().decode() == expected
-        np.testing.assert_array_equal(image, images.read_image(split.image_path(expected)))
-        np.testing.assert_array_equal(labels, images.read_labels(split.label_path(expected)))
+@pytest.mark.parametrize("kind", ["training", "validation"])
+def test_no_pipeline_is_tuned_while_it_runs(split, found, kind):
+    sizes = {"batch_size": 2, "input_size": 16}
+    dataset = {
+        "training": lambda: pipeline.training_dataset(split, found, steps=3, seed=0, **sizes),
+        "validation": lambda: pipeline.validation_dataset(split, found, **sizes),
+    }[kind]()
+    assert dataset.options().autotune.enabled is False
+    # As training goes on with it: encoder and heads map the labels.
+    assert dataset.map(lambda *element: element).options().autotune.enabled is False
+    assert len(list(dataset)) == len(dataset)
 
 
 def test_a_file_that_breaks_after_planning_is_named(tmp_path):

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from tfdeconv.data import schedule
-from tfdeconv.data.windows import Windows, balance
+from tfdeconv.data.windows import MAX_VISIT, Windows, balance, plan_schedule
 
 
 def example(per_image, label=1):
@@ -23,7 +22,7 @@ def consumed(plan, block):
 
 def test_a_pass_holds_every_window_once_and_each_is_in_an_order_of_its_own():
     windows = example([3, 1, 4, 1, 5])
-    plan = schedule.plan(windows, rows=3 * 14, block=7, seed=0)
+    plan = plan_schedule(windows, rows=3 * 14, block=7, seed=0)
     passes = plan.windows.reshape(3, 14)
     for order in passes:
         assert sorted(order) == list(range(14))
@@ -32,18 +31,18 @@ def test_a_pass_holds_every_window_once_and_each_is_in_an_order_of_its_own():
 
 def test_an_image_is_visited_once_a_pass():
     windows = example([3, 1, 4, 1, 5])
-    plan = schedule.plan(windows, rows=14, block=14, seed=0)
+    plan = plan_schedule(windows, rows=14, block=14, seed=0)
     visited = [windows.image[plan.windows[first:last]] for first, last in plan.visits]
     assert sorted(images[0] for images in visited) == [0, 1, 2, 3, 4]
     assert all((images == images[0]).all() for images in visited)
 
 
 def test_an_image_with_hundreds_of_windows_is_visited_in_parts():
-    plan = schedule.plan(example([100] * 8), rows=800, block=800, seed=0)
+    plan = plan_schedule(example([100] * 8), rows=800, block=800, seed=0)
     lengths = np.diff(plan.visits, axis=1)[:, 0]
     # Visits of one image that follow each other by chance are one.
-    assert len(lengths) > 30 and (lengths <= 4 * schedule.MAX_VISIT).all()
-    assert np.median(lengths) == schedule.MAX_VISIT
+    assert len(lengths) > 30 and (lengths <= 4 * MAX_VISIT).all()
+    assert np.median(lengths) == MAX_VISIT
 
 
 def test_many_copies_of_a_window_are_spread_over_the_pass():
@@ -54,7 +53,7 @@ def test_many_copies_of_a_window_are_spread_over_the_pass():
     )
     balanced = balance(rare)
     assert (balanced.image == 7).sum() == 10
-    plan = schedule.plan(balanced, rows=len(balanced), block=len(balanced), seed=0)
+    plan = plan_schedule(balanced, rows=len(balanced), block=len(balanced), seed=0)
     visits = [
         last - first for first, last in plan.visits if balanced.image[plan.windows[first]] == 7
     ]
@@ -63,7 +62,7 @@ def test_many_copies_of_a_window_are_spread_over_the_pass():
 
 def test_a_block_is_shuffled_within_itself():
     windows = example([2] * 20)
-    plan = schedule.plan(windows, rows=40, block=10, seed=0)
+    plan = plan_schedule(windows, rows=40, block=10, seed=0)
     order = consumed(plan, 10)
     for block in range(4):
         produced = plan.windows[10 * block : 10 * block + 10]
@@ -76,33 +75,33 @@ def test_a_block_is_shuffled_within_itself():
 @pytest.mark.parametrize("first_block", [1, 2, 5])
 def test_a_plan_that_begins_later_is_the_end_of_the_whole(first_block):
     windows = example([3, 1, 4, 1, 5])
-    whole = schedule.plan(windows, rows=60, block=9, seed=4)
-    later = schedule.plan(windows, rows=60, block=9, seed=4, first_block=first_block)
+    whole = plan_schedule(windows, rows=60, block=9, seed=4)
+    later = plan_schedule(windows, rows=60, block=9, seed=4, first_block=first_block)
     assert later.rows.tolist() == whole.rows[9 * first_block :].tolist()
     assert consumed(later, 9).tolist() == consumed(whole, 9)[9 * first_block :].tolist()
 
 
 def test_a_shorter_run_is_the_beginning_of_a_longer_one():
     windows = example([3, 1, 4, 1, 5])
-    long, short = (schedule.plan(windows, rows, 9, seed=4) for rows in (60, 22))
+    long, short = (plan_schedule(windows, rows, 9, seed=4) for rows in (60, 22))
     assert consumed(short, 9).tolist() == consumed(long, 9)[:22].tolist()
     assert len(short.windows) == 22
 
 
 def test_every_row_has_random_numbers_of_its_own():
-    plan = schedule.plan(example([2] * 5), rows=35, block=9, seed=0)
+    plan = plan_schedule(example([2] * 5), rows=35, block=9, seed=0)
     assert len(set(plan.rows)) == 35
 
 
 def test_the_seed_decides():
     windows = example([3, 1, 4, 1, 5])
-    first, again, other = (schedule.plan(windows, 42, 7, seed) for seed in (0, 0, 1))
+    first, again, other = (plan_schedule(windows, 42, 7, seed) for seed in (0, 0, 1))
     assert first.windows.tolist() == again.windows.tolist() != other.windows.tolist()
     assert first.order.tolist() == again.order.tolist() != other.order.tolist()
 
 
 def test_nothing_to_plan():
     with pytest.raises(ValueError, match="0 windows"):
-        schedule.plan(example([]), rows=5, block=5, seed=0)
+        plan_schedule(example([]), rows=5, block=5, seed=0)
     with pytest.raises(ValueError, match="rows=10, first_block=2"):
-        schedule.plan(example([1]), rows=10, block=5, seed=0, first_block=2)
+        plan_schedule(example([1]), rows=10, block=5, seed=0, first_block=2)

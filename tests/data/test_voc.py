@@ -79,7 +79,7 @@ def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_harmless(tmp_pa
 
 def test_planning_does_not_load_tensorflow():
     code = (
-        "import sys; from tfdeconv.data import maps, schedule, voc, windows; "
+        "import sys; from tfdeconv.data import maps, voc, windows; "
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=False).returncode == 0

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfdeconv.layers import RequireSize, Scores
+from tfdeconv.layers import Logits, RequireSize
 from tfdeconv.models import DeconvNet, build
 
 CLASSES = ("ground", "tree", "sky")
@@ -26,7 +26,7 @@ def open_network() -> keras.Model:
     x = keras.layers.Conv2D(8, 5, strides=4, padding="same")(keras.layers.Rescaling(1 / 64, -2)(x))
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
     x = keras.layers.Conv2D(3, 3, padding="same")(keras.layers.UpSampling2D(2)(x))
-    model = keras.Model(inputs, Scores(CLASSES)(x), name="open")
+    model = keras.Model(inputs, Logits(CLASSES)(x), name="open")
     generator = np.random.default_rng(4)
     weights = model.get_weights()
     # Statistics of batch normalisation that matter, and biases.

@@ -13,7 +13,7 @@ from tests.export.networks import lively_network, photograph, untrained_network,
 from tfdeconv import layers
 from tfdeconv.export import export_saved_model
 from tfdeconv.export.verification import run_all_in_fresh_process
-from tfdeconv.layers.choice import portable_ops
+from tfdeconv.layers.pooling import portable_ops
 from tfdeconv.models import build, list_models
 from tfdeconv.segmentation.network import Network
 

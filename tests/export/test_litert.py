@@ -125,7 +125,7 @@ def trained_network(images: np.ndarray, labels: np.ndarray) -> keras.Model:
         x = keras.layers.Conv2D(before.shape[-1], 3, padding="same", activation="relu")(x)
         x = layers.Unpool(2)(x, argmax, before)
     x = keras.layers.Conv2D(32, 5, padding="same", activation="relu")(x)
-    model = keras.Model(inputs, layers.Scores()(keras.layers.Conv2D(3, 1)(x)))
+    model = keras.Model(inputs, layers.Logits()(keras.layers.Conv2D(3, 1)(x)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(5e-3), loss)
     model.fit(images, labels, batch_size=8, epochs=40, verbose=0)

@@ -20,7 +20,7 @@ from tfdeconv.crf import DenseCRF, mean_field
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model, read_metadata
 from tfdeconv.export.saved_model import WARMUP_FILE, newest_version, read_warmup
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 from tfdeconv.models import DeconvNet
 from tfdeconv.weights import fold_batch_norm
 
@@ -128,7 +128,7 @@ def test_models_that_cannot_be_exported_are_refused(tmp_path) -> None:
         with pytest.raises(UserError, match=message):
             export_saved_model(model, tmp_path)
     with pytest.raises(UserError, match="names of the classes must have one line each"):
-        layers = [keras.layers.Conv2D(2, 1), Scores(("one", "an\nother"))]
+        layers = [keras.layers.Conv2D(2, 1), Logits(("one", "an\nother"))]
         export_saved_model(keras.Sequential([keras.Input((16, 16, 3)), *layers]), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

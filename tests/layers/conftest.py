@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.layers_helpers import CODES, KERNELS, SCATTER, WINDOWS
-from tfdeconv.layers import formulations
+from tfdeconv.layers import pooling
 
 
 @pytest.fixture
@@ -15,9 +15,9 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     names: set[str] = set()
 
     def spy(name: str) -> Callable[..., Any]:
-        original = getattr(formulations, name)
+        original = getattr(pooling, name)
         return lambda *arguments: (names.add(name), original(*arguments))[1]
 
     for name in KERNELS | WINDOWS | CODES | SCATTER:
-        monkeypatch.setattr(formulations, name, spy(name))
+        monkeypatch.setattr(pooling, name, spy(name))
     return names

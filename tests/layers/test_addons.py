@@ -14,7 +14,7 @@ from tests.helpers import CHECKOUT, run_python
 from tests.layers.addons_oracle import CASES, numbers
 from tests.reference import pooling as reference
 from tfdeconv.layers import MaxPoolWithArgmax, Unpool
-from tfdeconv.layers.functional import unpool
+from tfdeconv.layers.pooling import unpool
 
 pytestmark = pytest.mark.large
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tfdeconv import layers
-from tfdeconv.layers import checks
-from tfdeconv.layers.functional import max_pool_with_argmax, unpool
+from tfdeconv.layers import pooling
+from tfdeconv.layers.pooling import max_pool_with_argmax, unpool
 
 X = np.zeros((2, 5, 7, 3), "float32")
 VALUES = np.zeros((2, 3, 4, 3), "float32")
@@ -69,16 +69,16 @@ def test_images_of_the_other_batch_are_refused() -> None:
 
 
 def test_an_image_too_large_for_int32_is_refused() -> None:
-    checks.index_range((1, 2**15, 2**15, 2), "int32")
-    checks.index_range((1, 2**15, 2**15, 4), "int64")
-    checks.index_range((None, None, 2**15, 4), "int32")
+    pooling.check_index_range((1, 2**15, 2**15, 2), "int32")
+    pooling.check_index_range((1, 2**15, 2**15, 4), "int64")
+    pooling.check_index_range((None, None, 2**15, 4), "int32")
     with pytest.raises(ValueError, match=r"at most 2\*\*31 elements.*32768, 3\).*jax_enable_x64"):
-        checks.index_range((1, 2**15, 2**15, 3), "int32")
+        pooling.check_index_range((1, 2**15, 2**15, 3), "int32")
 
 
 def test_names_of_classes_must_fit_the_channels() -> None:
     with pytest.raises(ValueError, match=r"one name for each channel.*2 names, 3 channels"):
-        layers.Scores(("a", "b"))(keras.Input((4, 4, 3)))
+        layers.Logits(("a", "b"))(keras.Input((4, 4, 3)))
 
 
 def test_images_to_preprocess_must_be_rgb() -> None:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tests.layers_helpers import content, switch_network
 from tests.reference import pooling as reference
 from tfdeconv import layers
-from tfdeconv.layers import formulations
+from tfdeconv.layers import pooling
 
 
 @pytest.fixture(params=["mixed_float16", "mixed_bfloat16"])
@@ -66,13 +66,13 @@ def test_configurations_come_back() -> None:
         layers.MaxPoolWithArgmax((3, 2), padding="valid", name="pool"),
         layers.Unpool((3, 2), name="unpool"),
         layers.Preprocess((1.5, 2, 3), name="preprocess"),
-        layers.Scores(["a", "b"], name="scores"),
-        layers.Scores(),
+        layers.Logits(["a", "b"], name="scores"),
+        layers.Logits(),
     ):
         config = json.loads(json.dumps(layer.get_config()))
         again = type(layer).from_config(config)
         assert json.loads(json.dumps(again.get_config())) == config
-    assert layers.Scores.from_config({"class_names": ["a", "b"]}).class_names == ("a", "b")
+    assert layers.Logits.from_config({"class_names": ["a", "b"]}).class_names == ("a", "b")
 
 
 def test_a_saved_network_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_saved_network_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def scatter(*_: Any) -> None:
         raise AssertionError("the network must not need the slow formulation")
 
-    monkeypatch.setattr(formulations, "unpool_by_scatter", scatter)
+    monkeypatch.setattr(pooling, "unpool_by_scatter", scatter)
     np.testing.assert_array_equal(again.predict(image, verbose=0), model.predict(image, verbose=0))
 
 
@@ -111,6 +111,6 @@ def test_preprocess_has_the_means_of_the_release() -> None:
 
 def test_scores_are_float32_whatever_the_policy(mixed: str) -> None:
     inputs = keras.Input((4, 4, 2))
-    outputs = layers.Scores()(keras.layers.Conv2D(2, 1)(inputs))
+    outputs = layers.Logits()(keras.layers.Conv2D(2, 1)(inputs))
     assert outputs.dtype == "float32"
     assert keras.Model(inputs, outputs)(np.ones((1, 4, 4, 2))).dtype == "float32"

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tests.layers_helpers import SCATTER, content
 from tests.reference import pooling as reference
-from tfdeconv.layers import companions
-from tfdeconv.layers.functional import max_pool_with_argmax, unpool
+from tfdeconv.layers import pooling
+from tfdeconv.layers.pooling import max_pool_with_argmax, unpool
 
 
 @pytest.mark.parametrize("jit", [False, True], ids=["graph", "XLA"])
@@ -100,7 +100,7 @@ def test_a_graph_does_not_compute_the_argmax_that_nobody_reads() -> None:
 
 def test_what_an_argmax_came_from_is_forgotten_with_it() -> None:
     gc.collect()
-    before = len(companions._companions)
+    before = len(pooling._origins)
 
     def trace() -> weakref.ref:
         @tf.function
@@ -113,9 +113,9 @@ def test_what_an_argmax_came_from_is_forgotten_with_it() -> None:
 
     graph = trace()
     _, argmax = max_pool_with_argmax(tf.zeros((1, 4, 4, 1)))
-    assert companions.find(argmax) is not None
-    assert companions.find(tf.identity(argmax) + 0) is None
+    assert pooling._origin(argmax) is not None
+    assert pooling._origin(tf.identity(argmax) + 0) is None
     del argmax
     gc.collect()
     assert graph() is None
-    assert len(companions._companions) == before
+    assert len(pooling._origins) == before

@@ -9,7 +9,7 @@ import pytest
 from tests.export.networks import lively_network, photograph
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_saved_model
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 from tfdeconv.models import class_names, load_for_inference, load_model
 from tfdeconv.segmentation.segmenter import Segmenter
 
@@ -18,7 +18,7 @@ CLASSES = ("ground", "tree", "sky")
 
 
 def tiny() -> keras.Model:
-    layers = [keras.layers.Conv2D(3, 3, padding="same"), Scores(CLASSES)]
+    layers = [keras.layers.Conv2D(3, 3, padding="same"), Logits(CLASSES)]
     return keras.Sequential([keras.Input((16, 16, 3)), *layers])
 
 

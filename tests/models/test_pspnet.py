@@ -44,7 +44,7 @@ def test_weights_of_the_papers_network() -> None:
     assert model.get_layer("conv4_23_relu").output.shape[-1] == 1024
 
 
-def test_pyramid_is_pooled_and_stretched() -> None:
+def test_pyramid_is_pooled_and_resized() -> None:
     model = narrow()
     joined = model.get_layer("conv5_3_concat")
     assert [x.shape[-1] for x in joined.input] == [32, 8, 8, 8, 8]
@@ -58,7 +58,7 @@ def test_pyramid_is_pooled_and_stretched() -> None:
     for bins, pooled, small, large in zip((6, 3, 2, 1), rest[:4], rest[4:8], rest[8:], strict=True):
         expected = reference.adaptive_average_pool(last, (bins, bins))
         np.testing.assert_allclose(pooled, expected, rtol=1e-4, atol=1e-4)
-        expected = reference.stretch(small, *last.shape[1:3])
+        expected = reference.resize(small, *last.shape[1:3])
         np.testing.assert_allclose(large, expected, rtol=1e-4, atol=1e-4)
 
 

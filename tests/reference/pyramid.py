@@ -17,25 +17,25 @@ def adaptive_average_pool(x: np.ndarray, bins: tuple[int, int]) -> np.ndarray:
     return pooled
 
 
-def stretch(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def resize(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Bilinear interpolation, corner upon corner."""
     batch, height, width, channels = x.shape
-    stretched = np.zeros((batch, rows, columns, channels))
-    for b, i, j, c in np.ndindex(stretched.shape):
+    resized = np.zeros((batch, rows, columns, channels))
+    for b, i, j, c in np.ndindex(resized.shape):
         y = i * (height - 1) / (rows - 1) if rows > 1 else 0.0
         z = j * (width - 1) / (columns - 1) if columns > 1 else 0.0
-        stretched[b, i, j, c] = between(x[b, :, :, c], y, z)
-    return stretched
+        resized[b, i, j, c] = between(x[b, :, :, c], y, z)
+    return resized
 
 
-def enlarge(x: np.ndarray, factor: int) -> np.ndarray:
+def bilinear_upsample(x: np.ndarray, factor: int) -> np.ndarray:
     """Bilinear interpolation in which value `i` stands at `i * factor`."""
     batch, height, width, channels = x.shape
-    enlarged = np.zeros((batch, factor * height, factor * width, channels))
-    for b, i, j, c in np.ndindex(enlarged.shape):
+    upsampled = np.zeros((batch, factor * height, factor * width, channels))
+    for b, i, j, c in np.ndindex(upsampled.shape):
         y, z = min(i / factor, height - 1), min(j / factor, width - 1)
-        enlarged[b, i, j, c] = between(x[b, :, :, c], y, z)
-    return enlarged
+        upsampled[b, i, j, c] = between(x[b, :, :, c], y, z)
+    return upsampled
 
 
 def between(plane: np.ndarray, y: float, z: float) -> float:

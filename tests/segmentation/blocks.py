@@ -8,7 +8,7 @@ import numpy as np
 from tests.segmentation.networks import COLOURS, colour_network, painted
 from tfdeconv import images, labels
 from tfdeconv.data.voc import Split, read_split
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 
 
 def residual_network() -> keras.Model:
@@ -19,7 +19,7 @@ def residual_network() -> keras.Model:
         x = keras.layers.Add(name=name)([x, branch(x)])
         branch.set_weights([kernel[None, None]])
     colours = keras.layers.Conv2D(3, 1, name="colours")
-    outputs = Scores(("ground", "red", "green"))(colours(x))
+    outputs = Logits(("ground", "red", "green"))(colours(x))
     colours.set_weights(colour_network().layers[1].get_weights())
     return keras.Model(inputs, outputs, name="residual")
 

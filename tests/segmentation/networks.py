@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from tfdeconv.layers import RequireSize, Scores
+from tfdeconv.layers import Logits, RequireSize
 
 # Background, red, green: the class whose colour is strongest, background where none is above half.
 COLOURS = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], np.uint8)
@@ -15,7 +15,7 @@ def colour_network(
     """A network that answers with the colour of each pixel, scores between -1 and 1."""
     inputs = keras.Input((size, size, 3))
     convolution = keras.layers.Conv2D(3, 1)
-    outputs = Scores(class_names)(convolution(inputs))
+    outputs = Logits(class_names)(convolution(inputs))
     kernel = np.zeros((1, 1, 3, 3), np.float32)
     kernel[0, 0, [0, 1], [1, 2]] = 2 / 255
     convolution.set_weights([kernel, np.array([0, -1, -1], np.float32)])

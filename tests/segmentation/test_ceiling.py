@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.data.small import crop_labels
 from tests.helpers import shared_data
 from tfdeconv import images
-from tfdeconv.data.crops import crop_labels
 from tfdeconv.data.drawn import draw_dataset
 from tfdeconv.data.voc import Split, read_split
 from tfdeconv.metrics import confusion_matrix, mean_iou

@@ -1,4 +1,4 @@
-"""Finding everything that is wrong with a data set before anything is trained on it.
+"""Checking a data set: every file that training would fail on, before it starts.
 
 One image is in memory at a time, and its size is known from the header before it is decoded.
 """
@@ -22,11 +22,11 @@ T = TypeVar("T")
 
 @dataclass
 class Report:
-    """What was found in one split.
+    """The result of checking one split.
 
     Attributes:
         split: The split.
-        problems: A sentence or two for each problem, with the name of the file and the remedy.
+        problems: A message for each problem, with the name of the file and the remedy.
         objects: Number of instances.
         ambiguous: The first label map whose palette may be PASCAL VOC's in another order, though it
             is read by its indices; None where there is none.
@@ -40,12 +40,12 @@ class Report:
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
 
     def notes(self) -> list[str]:
-        """Returns what is worth knowing but not wrong, such as classes that do not occur."""
+        """Returns remarks on what is unusual but not wrong, such as classes that do not occur."""
         names = self.split.class_names
         absent = [name for name, count in zip(names, self.pixels, strict=False) if not count]
         notes = []
         if absent:
-            notes.append(f"{self.split.name!r} shows no {', '.join(absent)}")
+            notes.append(f"{self.split.name!r} has no pixel of {', '.join(absent)}")
         if not self.objects:
             notes.append(
                 f"{self.split.name!r} has no instance maps: stage 1 cannot be trained on it"
@@ -75,17 +75,11 @@ class Report:
 
 
 def check_split(split: Split) -> Report:
-    """Reads every file of a split and reports every file that training would stumble over.
+    """Reads every file of a split and reports every file that training would fail on.
 
-    Looked for are: missing, truncated, oversized or undecodable images and maps, photographs
-    rotated by EXIF, maps of another size or kind, colours outside the palette, class numbers that
-    the data set does not have, instances that contradict the classes, and ids listed twice.
-
-    Args:
-        split: What to check.
-
-    Returns:
-        The `Report`.
+    Reported are: missing, truncated, oversized or undecodable images and maps, photographs rotated
+    by EXIF, maps of another size or kind, colours outside the palette, class numbers that the data
+    set does not have, instances that contradict the classes, and ids listed twice.
     """
     report = Report(split)
     for image_id, count in Counter(split.ids).items():
@@ -148,6 +142,6 @@ def _decode(split: Split, image_id: str) -> None:
         decode_image(tf.constant(path.read_bytes()), str(path))
     except tf.errors.InvalidArgumentError as error:
         raise UserError(
-            f"`{path}` must be an image in working order. Received: a file that TensorFlow cannot "
-            "decode. Save it anew or remove it."
+            f"`{path}` must be an undamaged image. Received: a file that TensorFlow cannot decode. "
+            "Save it again or remove it."
         ) from error

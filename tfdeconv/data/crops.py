@@ -1,11 +1,16 @@
-"""Cutting windows out of images and label maps, in the graph.
+"""Cropping windows from images and label maps, and network inputs from windows, in the graph.
 
 A window is a box (top, left, bottom, right; int32; half open) that may leave the image, even
-wholly: there images are black and labels 255, as in the release's WINDOW_SEG_DATA layer. Images are
-resized bilinearly and labels to the nearest pixel, both with half-pixel centres and without
-antialiasing, so that they stay in register (OpenCV's INTER_LINEAR and INTER_NEAREST_EXACT). Memory
+entirely: there images are black and labels 255, as in the release's WINDOW_SEG_DATA layer. Images
+are resized bilinearly and labels to the nearest pixel, both with half-pixel centres and without
+antialiasing, so that they stay aligned (OpenCV's INTER_LINEAR and INTER_NEAREST_EXACT). Memory
 follows the part of the image that is in the window, not the window.
+
+The release crops 224 of 250 pixels at a random place and mirrors every other window. Random numbers
+come from stateless ops: the same seed gives the same crop, in any thread.
 """
+
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -16,11 +21,10 @@ _MAX_FRAME = 2048 * 2048
 
 
 def enlarge_to_square(boxes: tf.Tensor, factor: float = 1.2) -> tf.Tensor:
-    """Returns the squares about boxes that a network sees: windows in training, regions later.
+    """Returns the squares about boxes: windows in training, regions at inference.
 
     The paper extends boxes by 1.2 to include context (section 4.2); the lists of the release hold
-    squares of 1.2 times the longer side about the centre of the box, leaving the image where they
-    must.
+    squares of 1.2 times the longer side about the centre of the box, which may leave the image.
 
     Args:
         boxes: `(n, 4)` boxes in any numeric dtype.
@@ -52,7 +56,7 @@ def enlarge_to_square(boxes: tf.Tensor, factor: float = 1.2) -> tf.Tensor:
 
 
 def crop_image(image: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
-    """Cuts one window out of an image and resizes it, black outside the image.
+    """Crops one window from an image and resizes it; black outside the image.
 
     Args:
         image: `(height, width, channels)` of any real dtype, at least one pixel.
@@ -78,12 +82,7 @@ def crop_image(image: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def crop_images(image: tf.Tensor, windows: tf.Tensor, size: int) -> tf.Tensor:
-    """Cuts many windows out of one image; see `crop_image`.
-
-    Args:
-        image: `(height, width, channels)` of any real dtype.
-        windows: `(n, 4)` int32 boxes; n may be 0.
-        size: side of the results in pixels.
+    """Crops `(n, 4)` int32 windows, n may be 0, from one image; see `crop_image`.
 
     Returns:
         `(n, size, size, channels)` float32.
@@ -95,40 +94,26 @@ def crop_images(image: tf.Tensor, windows: tf.Tensor, size: int) -> tf.Tensor:
     )
 
 
-def crop_labels(labels: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
-    """Cuts one window out of a label map and resizes it, 255 outside the image.
-
-    Output pixel `i` is source pixel `floor((i + 1/2) * side / size)`, in exact integer arithmetic;
-    where that point lies on the edge between two pixels, the later one is taken.
-
-    Args:
-        labels: `(height, width)` uint8.
-        window: `(4,)` int32 box of at least one pixel.
-        size: side of the result in pixels.
-
-    Returns:
-        `(size, size)` uint8.
-
-    Example:
-
-    >>> labels = tf.constant([[1, 2], [3, 4]], tf.uint8)
-    >>> crop_labels(labels, tf.constant([0, 0, 2, 4]), 2).numpy().tolist()
-    [[2, 255], [4, 255]]
-    """
-    points = nearest_points(window, tf.shape(labels), size)
-    return tf.transpose(take_columns(add_void(labels), *points))
-
-
 def nearest_points(window: tf.Tensor, shape: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Says which pixels of a label map a window shows; see `crop_labels`.
+    """Returns the rows and columns of a label map that a window samples, resized to `size`.
+
+    Pixel `i` of the result is `floor((i + 1/2) * side / size)` of the window, in exact integers;
+    where that point is on the edge between two pixels, the later one is taken.
 
     Args:
         window: `(4,)` int32 box of at least one pixel.
         shape: `(2,)` int32, height and width of the map.
-        size: side to which the window is resized.
+        size: rows and columns of the result.
 
     Returns:
-        `(size,)` int32 rows, `height` for those outside the map, and columns likewise.
+        `(size,)` int32 rows and columns. Those outside the map are its height and its width, for
+        `add_void` and `take_columns`.
+
+    Example:
+
+    >>> rows, columns = nearest_points(tf.constant([0, 0, 2, 4]), tf.constant([2, 2]), 2)
+    >>> rows.numpy().tolist(), columns.numpy().tolist()
+    ([0, 1], [1, 2])
     """
     return (
         _nearest(window[0], window[2], shape[0], size),
@@ -142,22 +127,13 @@ def add_void(labels: tf.Tensor) -> tf.Tensor:
 
 
 def take_columns(labels: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Takes rows and columns of a map, and returns the columns as rows.
-
-    Args:
-        labels: `(height, width)` uint8.
-        rows: `(m,)` int32.
-        columns: `(n,)` int32.
-
-    Returns:
-        `(n, m)` uint8. Whoever takes many transposes them together.
-    """
+    """Takes `(m,)` rows and `(n,)` columns of a map and returns them transposed, `(n, m)`."""
     # Whole rows are copied ten times as fast as single pixels: columns are taken as rows, too.
     return tf.gather(tf.transpose(tf.gather(labels, rows)), columns)
 
 
 def isolate_object(labels: tf.Tensor, objects: tf.Tensor, object_id: tf.Tensor) -> tf.Tensor:
-    """Keeps the labels of one instance: stage 1's truth (paper, section 4.2).
+    """Keeps the labels of one instance: stage 1's ground truth (paper, section 4.2).
 
     As in the release's WINDOW_INST_SEG_DATA layer, all other pixels become background and void
     pixels stay void.
@@ -175,6 +151,54 @@ def isolate_object(labels: tf.Tensor, objects: tf.Tensor, object_id: tf.Tensor) 
     void = (labels == IGNORE_LABEL) | (objects == IGNORE_LABEL)
     others = tf.cast(void, tf.uint8) * IGNORE_LABEL
     return tf.where((objects == object_id) | (object_id == 0), labels, others)
+
+
+class Place(NamedTuple):
+    """Where in its window an input lies: int32 first row and column; bool, whether mirrored."""
+
+    top: tf.Tensor
+    left: tf.Tensor
+    mirrored: tf.Tensor
+
+
+def random_place(room: int, seed: tf.Tensor) -> Place:
+    """Draws a place of 0 to `room` in both directions, mirrored with probability 1/2.
+
+    `seed` is `(2,)` int64, different for every window.
+    """
+    # The algorithm is named: what is chosen automatically depends on the device.
+    draw = tf.random.stateless_uniform((3,), seed, alg="philox")
+    corner = tf.cast(draw[:2] * tf.cast(room + 1, tf.float32), tf.int32)
+    return Place(corner[0], corner[1], draw[2] < 0.5)
+
+
+def centre(room: int) -> Place:
+    """Returns the place in the middle, not mirrored, as the release crops in its test phase."""
+    return Place(tf.constant(room // 2), tf.constant(room // 2), tf.constant(False))
+
+
+def cut_image(image: tf.Tensor, place: Place, size: int) -> tf.Tensor:
+    """Crops the input from a window: `(side, side, channels)` -> `(size, size, channels)`.
+
+    Example:
+
+    >>> image = tf.reshape(tf.range(9), (3, 3, 1))
+    >>> place = Place(tf.constant(1), tf.constant(0), tf.constant(True))
+    >>> cut_image(image, place, 2)[..., 0].numpy().tolist()
+    [[4, 3], [7, 6]]
+    """
+    cut = image[place.top : place.top + size, place.left : place.left + size]
+    cut = tf.cond(place.mirrored, lambda: tf.reverse(cut, [1]), lambda: cut)
+    return tf.ensure_shape(cut, (size, size, image.shape[-1]))
+
+
+def cut_points(
+    rows: tf.Tensor, columns: tf.Tensor, place: Place, size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Crops the `(side,)` rows and columns of a window to `(size,)`; see `nearest_points`."""
+    columns = columns[place.left : place.left + size]
+    columns = tf.where(place.mirrored, columns[::-1], columns)
+    return rows[place.top : place.top + size], columns
 
 
 def _crop_frame(image: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
@@ -195,7 +219,7 @@ def _overlap(start: tf.Tensor, stop: tf.Tensor, length: tf.Tensor) -> tuple[tf.T
 
 def _crop_samples(image: tf.Tensor, window: tf.Tensor, size: int) -> tf.Tensor:
     height, width, channels = tf.unstack(tf.shape(image))
-    # Pixel by pixel: whole rows or columns of what is as long as a panorama would not fit.
+    # Pixel by pixel: full rows or columns of a panorama would need too much memory.
     pixels = tf.reshape(image, [height * width, channels])
     rows, columns = (
         _linear(window[axis], window[axis + 2], length, size)

@@ -1,9 +1,10 @@
-"""The label and instance maps of an image, read with NumPy and held against each other.
+"""The label and instance maps of an image: reading and checking them, and finding the objects.
 
 Everything that can be wrong with the files of one image is found here, for training (the first
 mistake stops it) and for `tfdeconv check` (all of them are reported).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -35,15 +36,15 @@ class Objects(NamedTuple):
     pixels: np.ndarray
 
     def classes(self) -> np.ndarray:
-        """Returns the label that most pixels of each instance have, 0 where none has a class.
+        """Returns the most frequent class of each instance, `(n,)`, 0 where none has a class.
 
-        Background and void do not count; of equally frequent labels the lowest is taken.
+        Background and void are ignored; of equally frequent classes the lowest is taken.
         """
         return np.argmax(self.pixels[:, :IGNORE_LABEL] * (np.arange(IGNORE_LABEL) > 0), axis=1)
 
 
 def read_header(split: Split, image_id: str) -> Header:
-    """Reads the header of a photograph and makes sure that label maps can fit it.
+    """Reads the header of a photograph and checks that it can be trained on.
 
     Raises:
         UserError: when the file is missing, damaged, no JPEG or PNG, too large or rotated by EXIF.
@@ -63,12 +64,7 @@ def read_header(split: Split, image_id: str) -> Header:
 
 
 def read_labels(split: Split, image_id: str, header: Header | None) -> np.ndarray:
-    """Reads the label map of an image.
-
-    Args:
-        split: The data set.
-        image_id: One of its ids.
-        header: That of the photograph; None leaves the size unchecked.
+    """Reads the label map of an image, which must be as large as `header` says unless that is None.
 
     Returns:
         `(height, width)` uint8 labels, all of them classes of the data set or 255.
@@ -91,14 +87,10 @@ def read_labels(split: Split, image_id: str, header: Header | None) -> np.ndarra
 
 
 def read_colours(split: Split) -> np.ndarray | None:
-    """Reads the colours in which the label maps of a data set are drawn, from its first one.
+    """Reads the palette of a data set's first label map, `(classes, 3)` uint8 RGB.
 
-    Args:
-        split: The data set.
-
-    Returns:
-        `(n, 3)` uint8 RGB, a colour for every class; None where the map has no palette, PASCAL
-        VOC's, in whatever order, or one that does not reach to the last class.
+    It is None where the map has no palette, PASCAL VOC's in any order, or one with fewer colours
+    than classes.
 
     Raises:
         UserError: when the file is missing or damaged.
@@ -145,7 +137,7 @@ def find_objects(objects: np.ndarray, labels: np.ndarray) -> Objects:
         labels: `(height, width)` uint8 labels.
 
     Returns:
-        The `Objects`, none for a map without instances.
+        The `Objects`, empty for a map without instances.
 
     Example:
 
@@ -180,7 +172,7 @@ def find_objects(objects: np.ndarray, labels: np.ndarray) -> Objects:
 
 
 def check_objects(objects: np.ndarray, labels: np.ndarray, name: str) -> Objects:
-    """Finds the instances and makes sure that each is of one class.
+    """Finds the instances and checks that each is of one class.
 
     Args:
         objects: `(height, width)` uint8 instance map.
@@ -201,9 +193,41 @@ def check_objects(objects: np.ndarray, labels: np.ndarray, name: str) -> Objects
         numbers = ", ".join(map(str, np.union1d(wrong, void)))
         raise UserError(
             f"`{name}` must hold objects of one class each. Received: {numbers} over pixels of "
-            "several classes, background or void. Make it agree with the class map."
+            "more than one class, background or void. Make it agree with the class map."
         )
     return found
+
+
+def object_boxes(split: Split, image_id: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the boxes and classes of the objects of one image.
+
+    Returns:
+        `(n, 4)` int32 tight boxes and `(n,)` int32 classes from 1 on. Without an instance map the
+        connected regions of each class (except 0 and the void) are the objects.
+
+    Raises:
+        UserError: when a map is missing or wrong.
+    """
+    labels, objects = read_maps(split, image_id)
+    if objects is None:
+        regions = list(_regions(labels))
+        return (
+            np.array([box for box, _ in regions], np.int32).reshape(-1, 4),
+            np.array([label for _, label in regions], np.int32),
+        )
+    instances = find_objects(objects, labels)
+    classes = instances.classes()
+    return instances.boxes[classes > 0], classes[classes > 0]
+
+
+def _regions(labels: np.ndarray) -> Iterator[tuple[tuple[int, int, int, int], int]]:
+    import cv2
+
+    for label in np.unique(labels):
+        if label not in (0, IGNORE_LABEL):
+            mask = (labels == label).astype(np.uint8)
+            for left, top, width, height, _ in cv2.connectedComponentsWithStats(mask)[2][1:]:
+                yield (top, left, top + height, left + width), int(label)
 
 
 def _check_size(found: np.ndarray, header: Header | None, name: str) -> None:

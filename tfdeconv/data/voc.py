@@ -23,7 +23,7 @@ class Split:
     Attributes:
         root: The folder of the data set.
         name: The split, e.g. `"train"`.
-        ids: What the list names, without endings; an id that is listed twice stands here twice.
+        ids: The names in the list, without endings; an id that is listed twice is here twice.
         class_names: The name of every label from 0.
     """
 
@@ -54,11 +54,11 @@ class Split:
         )
 
     def label_path(self, image_id: str) -> Path:
-        """Returns where the label map of `image_id` is to be."""
+        """Returns the path of the label map of `image_id`, which may be missing."""
         return self.root / "SegmentationClass" / f"{image_id}.png"
 
     def object_path(self, image_id: str) -> Path:
-        """Returns where the instance map of `image_id` is to be; not every image needs one."""
+        """Returns the path of the instance map of `image_id`; not every image has one."""
         return self.root / "SegmentationObject" / f"{image_id}.png"
 
 
@@ -107,7 +107,7 @@ def _read_ids(path: Path) -> tuple[str, ...]:
     if not ids:
         raise UserError(f"`{path}` must list at least one image. Received: an empty list.")
     for image_id in ids:
-        # An id becomes part of paths, also of files that are written: it must stay in its folder.
+        # An id becomes part of paths, also of written files: it must stay in its folder.
         if image_id in (".", "..") or any(sign in image_id for sign in "/\\\0"):
             raise UserError(
                 f"`{path}` must list file names without folder and ending, one a line. "

@@ -1,15 +1,14 @@
-"""Windows for networks that see an image as a whole, and how large they see it.
+"""Windows and image sizes for networks that segment a full image, such as FCN.
 
-FCN was made for the photographs of PASCAL VOC, whose longer side is 500 pixels: its features have
-fixed sizes in pixels. Larger images are therefore shrunk to that, in training and at inference
-alike; smaller ones stay as they are.
+FCN was designed for the photographs of PASCAL VOC, whose longer side is 500 pixels: its features
+have fixed sizes in pixels. Larger images are therefore shrunk to that, in training and at
+inference; smaller ones keep their size.
 """
 
 import numpy as np
 import tensorflow as tf
 
 from tfdeconv.data import maps
-from tfdeconv.data.objects import object_boxes
 from tfdeconv.data.voc import Split
 from tfdeconv.data.windows import Windows
 from tfdeconv.errors import UserError
@@ -17,12 +16,12 @@ from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.progress import track
 
 LONGEST_SIDE = 500
-# The mean that networks subtract, as red, green, blue in whole levels.
+# The mean that networks subtract, rounded, as red, green, blue.
 MEAN_COLOUR = (123, 117, 104)
 
 
 def seen_size(size: tf.Tensor) -> tf.Tensor:
-    """Returns height and width in pixels at which a network sees a whole image.
+    """Returns the height and width to which an image is resized before it enters a network.
 
     Args:
         size: `(2,)` int32, height and width of the image, or a pair of numbers.
@@ -43,17 +42,16 @@ def seen_size(size: tf.Tensor) -> tf.Tensor:
 
 
 def image_windows(split: Split, side: int, margin: int = 0) -> Windows:
-    """Plans windows that cover every image, evenly spaced: one where the image fits into it.
+    """Plans evenly spaced windows that cover every image: one where the image fits into it.
 
     Args:
         split: The data set; the headers of its photographs are read.
-        side: side of the window in pixels as the network sees them (`seen_size`).
-        margin: how far windows cover what is around the image, so that its border is as often
-            inside as its middle when parts of the windows are cut at random.
+        side: side of the window in pixels of the resized image (`seen_size`).
+        margin: how far windows reach beyond the image, so that its border is sampled as often as
+            its middle when parts of the windows are cropped at random.
 
     Returns:
-        The `Windows`, squares with all labels kept; a smaller image stands in the middle of its
-        window.
+        The `Windows`, squares with all labels kept; a smaller image is in the middle of its window.
 
     Raises:
         UserError: when a photograph is missing or cannot be used.
@@ -75,16 +73,15 @@ def image_windows(split: Split, side: int, margin: int = 0) -> Windows:
 def centred_windows(split: Split, side: int) -> Windows:
     """Plans windows with an object in the middle of each, all labels kept.
 
-    Objects are small in the images that they are found in. In three minutes of one core a U-Net on
-    drawn pictures of 200 pixels reached a mean IoU of 0.19 by windows that cover them
-    (`image_windows`), and by windows about the objects, as many of each class
-    (`tfdeconv.data.windows.balance`), 0.26 with 128 pixels and 0.43 with 96, of as many pixels in
-    all.
+    Objects are small parts of most images. Trained for three minutes on one core with drawn
+    pictures of 200 pixels, a U-Net reached a mean IoU of 0.19 with windows that cover the images
+    (`image_windows`), and with balanced windows about the objects, of as many pixels in total, 0.26
+    (128 pixels) and 0.43 (96 pixels).
 
     Args:
-        split: The data set; its label and instance maps are read (`tfdeconv.data.objects`).
-        side: side of the windows in pixels as the network sees them (`seen_size`), whatever the
-            size of the object.
+        split: The data set.
+        side: side of the windows in pixels of the resized image (`seen_size`), whatever the size of
+            the object.
 
     Returns:
         The `Windows`, squares that may leave the image; an image without objects has none.
@@ -97,7 +94,7 @@ def centred_windows(split: Split, side: int) -> Windows:
         header = maps.read_header(split, image_id)
         size = header.height, header.width
         length = max(1, round(side * max(size) / int(tf.reduce_max(seen_size(size)))))
-        for found, of_class in zip(*object_boxes(split, image_id), strict=True):
+        for found, of_class in zip(*maps.object_boxes(split, image_id), strict=True):
             top, left = (int(found[axis] + found[axis + 2] - length) // 2 for axis in (0, 1))
             image.append(index)
             box.append((top, left, top + length, left + length))
@@ -112,20 +109,19 @@ def centred_windows(split: Split, side: int) -> Windows:
 
 
 def fill_outside(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Fills what is around the images of a batch with the mean colour in place of black.
+    """Fills what is outside the images of a batch with the mean colour in place of black.
 
-    At inference there is nothing around a whole image but the zeros of the network's own padding,
-    which are the mean colour, and what it needs to a multiple of its stride, filled likewise. An
-    FCN that had been trained with black there reached a mean IoU of
-    0.285 on drawn pictures with black around them, and 0.201 on the pictures as they are.
+    At inference a full image is surrounded by the zeros of the network's own padding, which are the
+    mean colour. An FCN that was trained with black there reached a mean IoU of 0.285 on drawn
+    pictures surrounded by black, and 0.201 on the pictures themselves.
 
     Args:
         images: `(batch, size, size, 3)` uint8 windows, black outside the image.
-        labels: `(batch, size, size)` uint8, 255 outside the image. Void pixels inside it that are
-            quite black are filled, too: no label is lost by it.
+        labels: `(batch, size, size)` uint8, 255 outside the image. Black void pixels inside it are
+            filled as well, which changes no label.
 
     Returns:
-        The images, filled, and the labels as they are.
+        The filled images, and the labels.
     """
     outside = tf.reduce_all(images == 0, axis=-1) & (labels == IGNORE_LABEL)
     mean = tf.constant(MEAN_COLOUR, images.dtype)

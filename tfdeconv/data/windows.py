@@ -1,8 +1,13 @@
-"""Which windows the two stages of training look at (section 4.2 of the paper).
+"""The windows of both stages of training (section 4.2 of the paper), and their order.
 
 A window is a square about an object (stage 1) or about a proposal that overlaps one (stage 2), 1.2
-times as long as the longer side of the box. Windows are planned here with NumPy and cut out in the
+times as long as the longer side of the box. Windows are planned here with NumPy and cropped in the
 graph by `crops.py`.
+
+The order is a pure function of the seed. Training goes over the windows in passes, each in an order
+of its own. So that an image is decoded once for its windows, they are *produced* image by image, in
+visits; a block of consecutive rows is then shuffled before it is *consumed*. Any step of training
+can be planned without those before it, so that a resumed run equals an uninterrupted one.
 """
 
 from collections.abc import Mapping
@@ -12,7 +17,6 @@ import numpy as np
 
 from tfdeconv import boxes
 from tfdeconv.data import maps
-from tfdeconv.data.objects import object_boxes
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.progress import track
@@ -21,9 +25,13 @@ from tfdeconv.progress import track
 MAX_REPEATS = 10
 # Hardly more than touching: between it and the 0.5 of the objects a proposal is neither.
 BACKGROUND_IOU = 0.1
-# Of an image the best proposals of the background, one for so many of its objects; `balance` makes
-# of them as much as of any class.
+# One proposal of the background is taken for this many windows of objects of an image; `balance`
+# then repeats them as it does any class.
 BACKGROUND_PART = 4
+# An image with many windows is visited more than once in a pass, and so are the copies of a window:
+# blocks, and with them batches, would hold too few images otherwise.
+MAX_VISIT, MAX_COPIES = 16, 4
+_PASS, _BLOCK = 0, 1
 _COLUMNS = ("image", "box", "object_id", "label")
 
 
@@ -35,7 +43,7 @@ class Windows:
         image: `(n,)` int32, the image as an index into the ids of the split.
         box: `(n, 4)` int32 squares, which may leave the image.
         object_id: `(n,)` int32, the instance that alone keeps its labels; 0 where all labels stay.
-        label: `(n,)` int32, the class that the window stands for in `balance`.
+        label: `(n,)` int32, the class that `balance` counts the window as.
     """
 
     image: np.ndarray
@@ -57,7 +65,7 @@ def object_windows(split: Split, enlarge: float = 1.2) -> Windows:
     Images without objects or without an instance map give no window.
 
     Args:
-        split: The data set; its instance maps are read.
+        split: The data set.
         enlarge: Side of the window over the longer side of the object's box.
 
     Returns:
@@ -73,8 +81,8 @@ def object_windows(split: Split, enlarge: float = 1.2) -> Windows:
             instances = maps.find_objects(objects, labels)
             classes = instances.classes()
             kept = classes > 0
-            box = _enlarged(instances.boxes[kept], enlarge)
-            found.append(_windows(index, box, instances.ids[kept], classes[kept]))
+            ids, tight = instances.ids[kept], instances.boxes[kept]
+            found.append(_windows(index, tight, enlarge, ids, classes[kept]))
     windows = concatenate(found)
     if not len(windows):
         raise UserError(
@@ -98,13 +106,13 @@ def proposal_windows(
     map, the connected regions of each class (except 0) count as its objects.
 
     Args:
-        split: The data set; its label and instance maps are read.
-        proposals: Proposals of each image, by id; more images than the split has do no harm.
+        split: The data set.
+        proposals: Proposals of each image, by id; those of other images are ignored.
         min_iou: Least intersection over union of the boxes of proposal and object.
         enlarge: Side of the window over the longer side of the proposal.
         background: Whether proposals that overlap no object by more than `BACKGROUND_IOU` give
-            windows, too, of class 0. The paper does not speak of them. A network sees many at
-            inference, and a narrow one that never met them in training finds objects there.
+            windows of class 0 as well. The paper has none. At inference there are many of them, and
+            a narrow network that was trained without finds objects there.
 
     Returns:
         The `Windows`.
@@ -121,7 +129,7 @@ def proposal_windows(
         )
     found = []
     for index, image_id in enumerate(track(split.ids, "Matching proposals")):
-        truth, classes = object_boxes(split, image_id)
+        truth, classes = maps.object_boxes(split, image_id)
         if len(truth):
             proposed = proposals[image_id].boxes
             overlap = boxes.iou(proposed, truth)
@@ -131,9 +139,8 @@ def proposal_windows(
             if background:
                 outside = np.flatnonzero(best < BACKGROUND_IOU)
                 kept[outside[: 1 + kept.sum() // BACKGROUND_PART]] = True
-            labels = labels[kept]
-            box = _enlarged(proposed[kept], enlarge)
-            found.append(_windows(index, box, np.zeros(len(box)), labels))
+            ids, labels = np.zeros(kept.sum()), labels[kept]
+            found.append(_windows(index, proposed[kept], enlarge, ids, labels))
     windows = concatenate(found)
     if not len(windows):
         raise UserError(
@@ -143,26 +150,13 @@ def proposal_windows(
     return windows
 
 
-def _enlarged(found: np.ndarray, factor: float) -> np.ndarray:
-    # Imported here: it is computed in TensorFlow, which looking at a data set need not load.
-    from tfdeconv.data.crops import enlarge_to_square
-
-    return enlarge_to_square(found, factor).numpy()
-
-
 def balance(windows: Windows, seed: int = 0) -> Windows:
     """Repeats windows of rare classes until every class has as many as the most frequent one.
 
     The paper balances "by adding redundant examples for the classes with limited number of
     examples" (section 4.2) and gives no recipe. Here all windows of a class are repeated equally
-    often, up to one, and at most `MAX_REPEATS` times.
-
-    Args:
-        windows: The windows.
-        seed: Decides which windows of a class get the one repetition more.
-
-    Returns:
-        The windows in the same order, copies beside each other.
+    often, up to one, and at most `MAX_REPEATS` times; `seed` decides which get one repetition more.
+    The order stays, with copies next to each other.
 
     Example:
 
@@ -182,14 +176,97 @@ def balance(windows: Windows, seed: int = 0) -> Windows:
     return windows.take(np.repeat(np.arange(len(windows)), repeats))
 
 
-def _windows(index: int, box: np.ndarray, object_id: np.ndarray, label: np.ndarray) -> Windows:
-    image = np.full(len(box), index, np.int32)
-    return Windows(image, box, object_id.astype(np.int32), label.astype(np.int32))
-
-
 def concatenate(parts: list[Windows]) -> Windows:
     """Returns the windows of all parts, one part after the other; none of no parts."""
     none = Windows(*(np.zeros(shape, np.int32) for shape in ((0,), (0, 4), (0,), (0,))))
     parts = [none, *parts]
     columns = ([getattr(part, column) for part in parts] for column in _COLUMNS)
     return Windows(*map(np.concatenate, columns))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What to produce and in which order to consume it.
+
+    Attributes:
+        windows: `(rows,)` int64, the windows in the order of production.
+        rows: `(rows,)` int64, the place of each in all rows, from which its random numbers are
+            drawn.
+        visits: `(v, 2)` int64, first row and row behind the last of each visit.
+        order: `(rows,)` int64, for each row that is consumed, its place in its block.
+    """
+
+    windows: np.ndarray
+    rows: np.ndarray
+    visits: np.ndarray
+    order: np.ndarray
+
+
+def plan_schedule(
+    windows: Windows, rows: int, block: int, seed: int, first_block: int = 0
+) -> Schedule:
+    """Plans the rows from `first_block * block` to `rows`, the end of the training.
+
+    Copies of a window (see `balance`) are visited apart. Blocks have `block` rows; the last may be
+    smaller, since only what is consumed is produced. The plan of a row depends on `seed` alone.
+
+    Raises:
+        ValueError: when there are no windows or no rows to plan.
+    """
+    if not len(windows) or rows <= first_block * block:
+        raise ValueError(
+            "`windows` and the rows to plan must not be empty. Received: "
+            f"{len(windows)} windows, rows={rows}, first_block={first_block} of {block} rows"
+        )
+    blocks, size = range(first_block, -(-rows // block)), len(windows)
+    passes = range(blocks.start * block // size, -(-blocks.stop * block // size))
+    copies = _count_copies(windows)
+    planned = np.concatenate([_plan_pass(windows, copies, seed, number) for number in passes])
+    parts = []
+    for number in blocks:
+        order = np.random.default_rng((seed, _BLOCK, number)).permutation(block)
+        order = order[: min(block, rows - number * block)]
+        kept = np.sort(order)
+        parts.append((number * block + kept, np.searchsorted(kept, order)))
+    places, order = (np.concatenate(part) for part in zip(*parts, strict=True))
+    produced = planned[places - passes.start * size]
+    return Schedule(produced, places, _visits(windows.image[produced], places // block), order)
+
+
+def _plan_pass(windows: Windows, copies: np.ndarray, seed: int, number: int) -> np.ndarray:
+    generator = np.random.default_rng((seed, _PASS, number))
+    order = generator.permutation(len(windows))
+    # Windows of one image and one round of copies become neighbours, in random order.
+    rounds = copies // MAX_COPIES
+    group = (windows.image * (rounds.max() + 1) + rounds)[order]
+    by_group = np.argsort(group, kind="stable")
+    order, group = order[by_group], group[by_group]
+    place = np.arange(len(order)) - np.searchsorted(group, group)
+    visit = np.cumsum((place % MAX_VISIT) == 0) - 1
+    return order[np.argsort(generator.permutation(visit[-1] + 1)[visit], kind="stable")]
+
+
+def _count_copies(windows: Windows) -> np.ndarray:
+    """Numbers equal windows, which follow each other: 0 for the first of them."""
+    rows = np.column_stack([windows.image, windows.box, windows.object_id])
+    first = np.ones(len(rows), bool)
+    first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
+    return np.arange(len(rows)) - np.flatnonzero(first)[np.cumsum(first) - 1]
+
+
+def _visits(images: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """Splits rows into runs of one image; none reaches over the end of a block."""
+    change = (images[1:] != images[:-1]) | (blocks[1:] != blocks[:-1])
+    starts = np.concatenate([[0], np.flatnonzero(change) + 1])
+    return np.stack([starts, np.append(starts[1:], len(images))], axis=1)
+
+
+def _windows(
+    index: int, found: np.ndarray, enlarge: float, object_id: np.ndarray, label: np.ndarray
+) -> Windows:
+    # Imported here: it is computed in TensorFlow, which looking at a data set need not load.
+    from tfdeconv.data.crops import enlarge_to_square
+
+    image = np.full(len(found), index, np.int32)
+    box = enlarge_to_square(found, enlarge).numpy()
+    return Windows(image, box, object_id.astype(np.int32), label.astype(np.int32))

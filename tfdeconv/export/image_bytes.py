@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfdeconv.data.decode import PNG_SIGNATURE, decode_pixels, require
-from tfdeconv.data.png_indices import swap_colour_type
+from tfdeconv.data.decode import PNG_SIGNATURE, decode_pixels, require, swap_colour_type
 from tfdeconv.export.requests import refusal
 from tfdeconv.labels import full_palette
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfdeconv.errors import UserError
 from tfdeconv.files import cannot_write, replacing
-from tfdeconv.layers.choice import portable_ops
+from tfdeconv.layers.pooling import portable_ops
 from tfdeconv.models import class_names
 from tfdeconv.segmentation.network import inference_network, sizes
 
@@ -58,8 +58,8 @@ def export_litert(
 
     Example:
 
-    >>> from tfdeconv.layers import Scores
-    >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Scores(("ground", "tree"))]
+    >>> from tfdeconv.layers import Logits
+    >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Logits(("ground", "tree"))]
     >>> model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
     >>> file = export_litert(model, tempfile.mkdtemp() + "/regions.tflite")
     >>> zipfile.ZipFile(file).read("labels.txt").decode().split()

@@ -29,7 +29,7 @@ from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
 from tfdeconv.export.signatures import Signatures
 from tfdeconv.files import cannot_write, replacing
-from tfdeconv.layers.choice import kernel_ops
+from tfdeconv.layers.pooling import portable_ops
 from tfdeconv.models import class_names
 from tfdeconv.segmentation.network import PRECISIONS
 from tfdeconv.segmentation.regions import SizeRule, size_rule
@@ -145,7 +145,7 @@ def export_saved_model(
     Example:
 
     >>> from tfdeconv.layers import Scores
-    >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Scores(("ground", "tree"))]
+    >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Logits(("ground", "tree"))]
     >>> model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
     >>> folder = export_saved_model(model, tempfile.mkdtemp())
     >>> folder.name, read_metadata(folder).class_names
@@ -157,7 +157,7 @@ def export_saved_model(
     target = Path(directory) / str(max(_versions_in(directory), default=0) + 1)
     with tempfile.TemporaryDirectory() as scratch:
         archive = _archive(segmenter, metadata, scratch)
-        with kernel_ops(), replacing(target) as temporary:
+        with portable_ops(False), replacing(target) as temporary:
             try:
                 archive.write_out(str(temporary), verbose=False)
                 saved = SavedModel.FromString((temporary / "saved_model.pb").read_bytes())

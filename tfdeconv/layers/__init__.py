@@ -1,30 +1,31 @@
-"""Layers of networks that pool with switches: pooling, unpooling, preprocessing and scores."""
+"""Layers of segmentation networks: pooling with switches, resampling, preprocessing, logits."""
 
 from tfdeconv.layers.batch_normalization import BatchNormalization
-from tfdeconv.layers.bilinear import Bilinear
-from tfdeconv.layers.crop import Crop
 from tfdeconv.layers.dense_map import DenseMap
-from tfdeconv.layers.enlarge import Enlarge
-from tfdeconv.layers.max_pool_with_argmax import MaxPoolWithArgmax
-from tfdeconv.layers.mirror_pad import MirrorPad
-from tfdeconv.layers.preprocess import Preprocess
-from tfdeconv.layers.pyramid import AdaptiveAveragePool, Stretch
-from tfdeconv.layers.require_size import RequireSize
-from tfdeconv.layers.scores import Scores
-from tfdeconv.layers.unpool import Unpool
+from tfdeconv.layers.logits import Logits
+from tfdeconv.layers.pooling import MaxPoolWithArgmax, Unpool
+from tfdeconv.layers.preprocess import Preprocess, RequireSize
+from tfdeconv.layers.resampling import (
+    AdaptiveAveragePool,
+    Bilinear,
+    BilinearUpsample,
+    Crop,
+    MirrorPad,
+    Resize,
+)
 
 __all__ = [
     "AdaptiveAveragePool",
     "BatchNormalization",
     "Bilinear",
+    "BilinearUpsample",
     "Crop",
     "DenseMap",
-    "Enlarge",
+    "Logits",
     "MaxPoolWithArgmax",
     "MirrorPad",
     "Preprocess",
     "RequireSize",
-    "Scores",
-    "Stretch",
+    "Resize",
     "Unpool",
 ]

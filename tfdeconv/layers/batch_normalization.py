@@ -1,4 +1,4 @@
-"""`BatchNormalization`: Keras's, by TensorFlow's fused kernel where it trains on TensorFlow."""
+"""`BatchNormalization`: Keras's layer, trained by TensorFlow's fused kernel."""
 
 import math
 from typing import Any
@@ -9,10 +9,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over channels, with the meaning of Keras's layer and fewer passes.
+    """Batch normalisation over channels: Keras's layer with a faster training step.
 
-    Keras spells the training step out in eight operations; on TensorFlow this layer hands it to the
-    fused kernel, forward and backward, but for float64, which it has not. Inference and the other
+    Keras's training step takes eight operations; on TensorFlow this layer runs the fused kernel,
+    forward and backward, except for float64, which the kernel lacks. Inference and the other
     backends are Keras's own.
 
     Args:

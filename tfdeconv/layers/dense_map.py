@@ -1,4 +1,4 @@
-"""`DenseMap`: from a whole map to a whole map as one matrix product."""
+"""`DenseMap`: a convolution whose kernel covers its whole input, as one matrix product."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from keras import ops
 class DenseMap(keras.layers.Layer):
     """Connects every element of a small map with every element of another.
 
-    This is what a convolution does whose kernel covers its whole input (`fc6`, 7x7 to 1x1), and
-    what a transposed one does to a single element (`fc6-deconv`, 1x1 to 7x7). As convolutions they
-    wait for their kernels to be put in another order, 400 MB each, at every call; a matrix product
-    takes them as they lie. `tfdeconv.weights.fold_batch_norm` puts it in their place.
+    A convolution whose kernel covers its whole input (`fc6`, 7x7 to 1x1) does this, and so does a
+    transposed one of a single element (`fc6-deconv`, 1x1 to 7x7). As convolutions they reorder
+    their kernels, 400 MB each, at every call; a matrix product needs no reordering.
+    `tfdeconv.weights.fold_batch_norm` replaces them by this layer.
 
     Args:
         rows: height of the result.

@@ -10,7 +10,7 @@ Reference:
 import keras
 from keras import layers
 
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, scaled
 from tfdeconv.models.vgg16 import vgg16_stage
@@ -94,7 +94,7 @@ class CAM(SegmentationModel):
         x = conv_unit(x, num_classes - 1, 1, MAPS, "glorot_uniform")
         pool = layers.GlobalAveragePooling2D if pooling == "average" else layers.GlobalMaxPooling2D
         x = pool(data_format="channels_last", name="pool6")(x)
-        x = Scores(class_names and class_names[1:], name="scores")(x)
+        x = Logits(class_names and class_names[1:], name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)
 
 

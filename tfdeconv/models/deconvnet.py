@@ -7,7 +7,7 @@ Reference:
 
 import keras
 
-from tfdeconv.layers import Bilinear, MaxPoolWithArgmax, Scores, Unpool
+from tfdeconv.layers import Bilinear, Logits, MaxPoolWithArgmax, Unpool
 from tfdeconv.models.base import (
     ClassNames,
     InputShape,
@@ -136,7 +136,7 @@ class DeconvNet(SegmentationModel):
         decoder = [x]
 
         x = conv_unit(x, num_classes, 1, "seg-score-voc", deconv_initializer)
-        x = Scores(class_names, name="scores")(x)
+        x = Logits(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)
 
 

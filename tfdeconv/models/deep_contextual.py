@@ -8,7 +8,7 @@ Reference:
 import keras
 from keras import layers
 
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, deconv_unit
 from tfdeconv.models.vgg16 import vgg16_stage
@@ -90,7 +90,7 @@ class DeepContextual(SegmentationModel):
             )
             scores.append(score(decoder[-1]))
         x = layers.Add(dtype="float32", name="fusion")(scores)
-        x = Scores(class_names, name="scores")(x)
+        x = Logits(class_names, name="scores")(x)
         outputs = [x, *scores] if auxiliary else x
         super().__init__(inputs, outputs, encoder, decoder, arguments)
 

@@ -10,7 +10,7 @@ Reference:
 import keras
 from keras import layers
 
-from tfdeconv.layers import Crop, Enlarge, Scores
+from tfdeconv.layers import BilinearUpsample, Crop, Logits
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, caffe_pool, conv_unit, scaled
 from tfdeconv.models.resnet import resnet
@@ -77,7 +77,7 @@ class DeepLabLargeFOV(SegmentationModel):
         x = network.fully_connected(x, LARGE_FOV)
         encoder = [x, inputs]
         x = _upsample(_score(x, num_classes, 1, "fc8_voc12"), inputs)
-        x = Scores(class_names, name="scores")(x)
+        x = Logits(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, encoder, arguments)
 
 
@@ -142,7 +142,7 @@ class DeepLabASPP(SegmentationModel):
             for index, dilation in enumerate(ASPP_DILATIONS):
                 scores.append(_score(x, num_classes, 3, f"fc1_voc12_c{index}", dilation))
             x = layers.Add(name="fc1_voc12")(scores)
-        x = Scores(class_names, name="scores")(_upsample(x, inputs))
+        x = Logits(class_names, name="scores")(_upsample(x, inputs))
         super().__init__(inputs, x, encoder, decoder, arguments)
 
 
@@ -187,4 +187,4 @@ def _score(x: Tensor, num_classes: int, size: int, name: str, dilation: int = 1)
 
 
 def _upsample(x: Tensor, inputs: Tensor) -> Tensor:
-    return Crop(0, name="interp_crop")(Enlarge(STRIDE, name="interp")(x), inputs)
+    return Crop(0, name="interp_crop")(BilinearUpsample(STRIDE, name="interp")(x), inputs)

@@ -8,7 +8,7 @@ Reference:
 import keras
 from keras import layers
 
-from tfdeconv.layers import Bilinear, Crop, Scores
+from tfdeconv.layers import Bilinear, Crop, Logits
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer
 from tfdeconv.models.vgg16 import vgg16
@@ -52,7 +52,7 @@ class _FCN(SegmentationModel):
             x = layers.Add(name=f"fuse_{skip}")([x, finer])
         x = _upsample(x, self.stride, self._last, trainable=False)
         x = Crop(self._offset, name="score")(x, inputs)
-        x = Scores(class_names, name="scores")(x)
+        x = Logits(class_names, name="scores")(x)
         # The head scores what the encoder gives: there is no decoder.
         super().__init__(inputs, x, encoder, encoder, arguments)
 

@@ -8,7 +8,7 @@ Reference:
 import keras
 from keras import layers
 
-from tfdeconv.layers import Enlarge, Scores
+from tfdeconv.layers import BilinearUpsample, Logits
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, scaled
 
@@ -61,17 +61,17 @@ class _FRRN(SegmentationModel):
                 x, stream = units.full(x, stream, scale, filters, f"frru{scale}_{index}")
         encoder = [x, stream]
         for scale, (filters, count) in self._up.items():
-            x = Enlarge(2, name=f"unpool{scale}")(x)
+            x = BilinearUpsample(2, name=f"unpool{scale}")(x)
             for index in range(1, count + 1):
                 x, stream = units.full(x, stream, scale, filters, f"frru{scale}_up_{index}")
-        x = Enlarge(2, name="unpool1")(x)
+        x = BilinearUpsample(2, name="unpool1")(x)
         x = layers.Concatenate(name="join")([x, stream])
 
         for index in range(1, RESIDUAL_UNITS + 1):
             x = units.residual(x, f"ru_up{index}")
         decoder = [x]
         x = conv_unit(x, num_classes, 1, "score", kernel_initializer)
-        x = Scores(class_names, name="scores")(x)
+        x = Logits(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)
 
 

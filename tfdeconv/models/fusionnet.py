@@ -11,7 +11,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, deconv_unit, scaled
 
@@ -87,7 +87,7 @@ class FusionNet(SegmentationModel):
             x = step(x, f"up{level}", filters)
         decoder = [x]
         x = conv_unit(x, num_classes, 3, "score", kernel_initializer)
-        x = Scores(class_names, name="scores")(x)
+        x = Logits(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)
 
 

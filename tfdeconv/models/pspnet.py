@@ -8,7 +8,7 @@ Reference:
 import keras
 from keras import layers
 
-from tfdeconv.layers import AdaptiveAveragePool, Crop, Enlarge, Scores, Stretch
+from tfdeconv.layers import AdaptiveAveragePool, BilinearUpsample, Crop, Logits, Resize
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, scaled
 from tfdeconv.models.resnet import UNITS, pspnet_resnet
@@ -77,7 +77,9 @@ class PSPNet(SegmentationModel):
         def score(x: Tensor, name: str) -> Tensor:
             x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
             x = conv_unit(x, num_classes, 1, name, kernel_initializer)
-            return Crop(0, name=f"{name}_crop")(Enlarge(STRIDE, name=f"{name}_interp")(x), inputs)
+            return Crop(0, name=f"{name}_crop")(
+                BilinearUpsample(STRIDE, name=f"{name}_interp")(x), inputs
+            )
 
         inputs, x = begin(num_classes, class_names, input_shape)
         conv4, conv5 = pspnet_resnet(x, depth, width, kernel_initializer)
@@ -89,13 +91,13 @@ class PSPNet(SegmentationModel):
             level = f"conv5_3_pool{bins}"
             x = AdaptiveAveragePool(bins, name=level)(conv5)
             x = convolve(x, FILTERS, 1, f"{level}_conv")
-            levels.append(Stretch(name=f"{level}_interp")(x, conv5))
+            levels.append(Resize(name=f"{level}_interp")(x, conv5))
         x = layers.Concatenate(name="conv5_3_concat")(levels)
         x = convolve(x, FILTERS, 3, "conv5_4")
         decoder = [x, inputs]
 
-        outputs = Scores(class_names, name="scores")(score(x, "conv6"))
+        outputs = Logits(class_names, name="scores")(score(x, "conv6"))
         if auxiliary:
             second = score(convolve(conv4, AUXILIARY_FILTERS, 3, "aux_conv"), "aux_score")
-            outputs = [outputs, Scores(class_names, name="auxiliary")(second)]
+            outputs = [outputs, Logits(class_names, name="auxiliary")(second)]
         super().__init__(inputs, outputs, encoder, decoder, arguments)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from tfdeconv.errors import UserError
-from tfdeconv.layers import Scores
+from tfdeconv.layers import Logits
 from tfdeconv.models.base import SegmentationModel
 from tfdeconv.models.preset import is_preset, load_preset
 
@@ -183,7 +183,7 @@ def class_names(model: keras.Model) -> tuple[str, ...] | None:
     """Returns the class names that are saved with a model, None where it has none.
 
     Args:
-        model: Any Keras model; the names are in the `Scores` layer of ours.
+        model: Any Keras model; the names are in the `Logits` layer of ours.
 
     Returns:
         The names in the order of the labels, or None.
@@ -195,7 +195,7 @@ def class_names(model: keras.Model) -> tuple[str, ...] | None:
     ('ground', 'tree')
     """
     for layer in reversed(model.layers):
-        if isinstance(layer, Scores) and layer.class_names is not None:
+        if isinstance(layer, Logits) and layer.class_names is not None:
             return tuple(layer.class_names)
     return None
 
@@ -204,13 +204,13 @@ def palette(model: keras.Model) -> np.ndarray | None:
     """Returns the colours of the classes that are saved with a model, None where it has none.
 
     Args:
-        model: Any Keras model; the colours are in the `Scores` layer of ours.
+        model: Any Keras model; the colours are in the `Logits` layer of ours.
 
     Returns:
         `(classes, 3)` uint8 RGB in the order of the labels, or None for those of PASCAL VOC.
     """
     for layer in reversed(model.layers):
-        if isinstance(layer, Scores) and layer.palette is not None:
+        if isinstance(layer, Logits) and layer.palette is not None:
             return np.array(layer.palette, np.uint8)
     return None
 
@@ -231,7 +231,7 @@ def set_palette(model: keras.Model, colours: np.ndarray) -> None:
     [[0, 0, 0], [255, 0, 0]]
     """
     for layer in model.layers:
-        if isinstance(layer, Scores):
+        if isinstance(layer, Logits):
             layer.palette = tuple(map(tuple, colours.tolist()))
 
 

@@ -7,7 +7,7 @@ Reference:
 
 import keras
 
-from tfdeconv.layers import MaxPoolWithArgmax, Scores, Unpool
+from tfdeconv.layers import Logits, MaxPoolWithArgmax, Unpool
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, scaled
 
@@ -83,5 +83,5 @@ class SegNet(SegmentationModel):
                 x = convolve(x, count, f"{stage}_{last - index}_D")
         decoder = [x]
         x = conv_unit(x, num_classes, 3, "conv1_1_D", kernel_initializer)
-        x = Scores(class_names, name="scores")(x)
+        x = Logits(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)

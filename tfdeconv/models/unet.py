@@ -10,7 +10,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from tfdeconv.layers import Crop, MirrorPad, Scores
+from tfdeconv.layers import Crop, Logits, MirrorPad
 from tfdeconv.models.base import ClassNames, InputShape, SegmentationModel, Tensor, Weights, begin
 from tfdeconv.models.blocks import Initializer, conv_unit, deconv_unit, scaled
 
@@ -113,7 +113,7 @@ class UNet(SegmentationModel):
         x = conv_unit(x, num_classes, 1, "conv_u0d-score", kernel_initializer)
         if padding == "valid":
             x = Crop(0, name="crop_score")(x, inputs)
-        x = Scores(class_names, name="scores")(x)
+        x = Logits(class_names, name="scores")(x)
         super().__init__(inputs, x, encoder, decoder, arguments)
 
 

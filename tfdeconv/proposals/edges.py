@@ -1,4 +1,4 @@
-"""Edge maps for Edge Boxes: how strong an edge is at every pixel, and which way it faces.
+"""Edge maps for Edge Boxes: the strength and orientation of the edge at every pixel.
 
 Strength is `(height, width)` float32 in [0, 1], thinned to lines about one pixel wide (Edge Boxes
 takes minutes on blurred edges). Orientation is `(height, width)` float32 in [0, pi]: the angle of
@@ -21,7 +21,6 @@ from tfdeconv.errors import UserError
 _SMOOTHING_RADIUS = 5
 # The slope, in Lab units a pixel, of a just noticeable step (2.3 units) after smoothing.
 _FAINTEST_SLOPE = 0.4
-_THINNING_RADIUS = 2
 
 
 class Edges(NamedTuple):
@@ -96,20 +95,18 @@ def structured_edges(image: np.ndarray, forest: str | os.PathLike[str]) -> Edges
     return Edges(thin(strength, orientation), orientation)
 
 
-def thin(
-    strength: np.ndarray, orientation: np.ndarray, radius: int = _THINNING_RADIUS
-) -> np.ndarray:
+def thin(strength: np.ndarray, orientation: np.ndarray, radius: int = 2) -> np.ndarray:
     """Keeps the strength of pixels that are maxima along the normal of their edge.
 
-    The strength at whole steps of 1 to `radius` pixels along the normal, both ways, is interpolated
-    bilinearly from the four pixels around, inside the border. A pixel stays when none of these is
-    larger and those in the direction of `orientation` are smaller: of two equal neighbours the
-    farther one stays, and a plateau vanishes (where OpenCV's `edgesNms` would keep all of it).
+    The strength at 1 to `radius` pixels along the normal, both ways, is interpolated bilinearly. A
+    pixel stays when none of these is larger and those in the direction of `orientation` are
+    smaller: of two equal neighbours the farther one stays, and a plateau vanishes (OpenCV's
+    `edgesNms` would keep all of it).
 
     Args:
         strength: `(height, width)` float32, not negative, at least 2 pixels high and wide.
         orientation: `(height, width)` float32, angle of the normal; see the module.
-        radius: Steps to look ahead; 2 as in the authors' `edgeBoxes.m`.
+        radius: As in the authors' `edgeBoxes.m`.
 
     Returns:
         `(height, width)` float32: `strength`, or 0 where it is no maximum.
@@ -132,7 +129,7 @@ def thin(
 
 
 def check_forest(path: str | os.PathLike[str]) -> None:
-    """Looks whether a file holds a structured forest, which takes a fraction of loading it.
+    """Checks that a file holds a structured forest, in a fraction of the time of loading it.
 
     Raises:
         UserError: when the file is missing, cut short or of another kind.

@@ -1,4 +1,4 @@
-"""A grid of boxes at several scales: regions for images in which no edges lead to objects.
+"""A grid of boxes at multiple scales: regions for images in which no edges lead to objects.
 
 Boxes are `top, left, bottom, right` in pixels, half open, whole numbers, inside the image.
 """
@@ -17,14 +17,14 @@ def multi_scale_grid(
     scales: Sequence[float] = (0.5, 0.25, 0.125),
     overlap: float = 0.5,
 ) -> np.ndarray:
-    """Lays the whole image and squares of several sizes evenly over an image.
+    """Returns the full image and evenly spaced squares of three sizes.
 
     At scale `s` the squares have sides of `s` times the longer side of the image, cut at its border
-    where the image is narrower. Along a side of `n` pixels stand
+    where the image is narrower. Along a side of `n` pixels there are
     `1 + ceil((n - side) / (side * (1 - overlap)))` of them, the first and the last flush with the
     border, so that every pixel is covered at every scale. The number of boxes depends on the
-    proportions of the image and, but for rounding, not on its size: with the defaults a square of
-    1024 pixels has 1 + 9 + 49 + 225 boxes, and no image has more than 337.
+    proportions of the image and not on its size: with the defaults a square of 1024 pixels has
+    1 + 9 + 49 + 225 boxes, and no image has more than 337.
 
     Args:
         height: Height of the image in pixels, at least 1.
@@ -34,8 +34,7 @@ def multi_scale_grid(
         overlap: The least share of a square's side that its neighbour covers, in [0, 1).
 
     Returns:
-        `(n, 4)` float32 boxes, the whole image first, each scale row by row. No box comes twice:
-        a scale whose squares cover a tiny image adds nothing.
+        `(n, 4)` float32 boxes, the full image first, each scale row by row, without duplicates.
 
     Raises:
         ValueError: for an empty image, arguments out of range, or more than 100,000 boxes.

@@ -37,9 +37,9 @@ def propose_files(
         edges: As for `propose`.
         max_boxes: As for `propose`.
         forest: As for `propose`. Every worker loads it once.
-        jobs: Number of worker processes; the cores this process may use by default. With one job,
-            or one image, the work is done in this process. Workers are spawned: a script that
-            starts them needs the usual `if __name__ == "__main__":`.
+        jobs: Number of worker processes; by default the cores that this process may use. One job,
+            or one image, needs no worker. Workers are spawned: a script that starts them needs
+            `if __name__ == "__main__":`.
 
     Returns:
         Image id -> `Proposals`, in the order of `paths`, the same for any number of jobs.
@@ -101,9 +101,9 @@ def _in_workers(
         yield from results
     except BrokenProcessPool as error:
         raise UserError(
-            "The worker processes must live until their work is done. Received: one was ended, for "
-            "want of memory, or since the script that starts them is no file or lacks `if __name__ "
-            '== "__main__":`. Try again with that, or fewer jobs; one needs no workers.'
+            "A worker process died: out of memory, or the script that starts it is not a file or "
+            'lacks `if __name__ == "__main__":`. Add that, or use fewer jobs; one job needs no '
+            "workers."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -112,8 +112,8 @@ def _in_workers(
 @contextlib.contextmanager
 def _holding_back_ctrl_c() -> Iterator[None]:
     # Ctrl-C reaches every process of the terminal, and one that is still starting could die of it
-    # with the queue of the others locked. Workers inherit the mask and keep it for life; here it is
-    # lifted again. Other threads of this process have no mask, so that a handler must wait, too.
+    # with the queue of the others locked. Workers inherit the mask; here it is lifted again. Other
+    # threads of this process have no mask, so that the handler has to hold the signal back, too.
     in_main_thread = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT)
     if not hasattr(signal, "pthread_sigmask") or not in_main_thread or handler is None:
@@ -136,13 +136,13 @@ def _start_worker() -> None:
 
     # The cores are shared out among the workers already.
     cv2.setNumThreads(1)
-    # The parent alone decides what follows a Ctrl-C.
+    # The parent decides what follows a Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    # A parent that is killed cannot tell its workers, and they would wait for work for ever.
+    # A killed parent cannot notify its workers, and they would wait for work forever.
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])

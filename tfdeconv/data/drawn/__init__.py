@@ -1,7 +1,7 @@
 """The drawn data set: eight textured classes of objects in PASCAL VOC layout, made from a seed.
 
 A picture depends on the seed, its split and its number alone, so that a larger data set begins with
-the smaller one.
+the smaller one. Drawing needs NumPy and OpenCV, no TensorFlow.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from tfdeconv import files
-from tfdeconv.data.drawing.layout import CLASSES
-from tfdeconv.data.drawing.scene import draw_scene
+from tfdeconv.data.drawn.objects import CLASSES
+from tfdeconv.data.drawn.scene import draw_scene
 from tfdeconv.errors import UserError
 from tfdeconv.images import encode_jpeg
 from tfdeconv.labels import encode_png
@@ -37,16 +37,16 @@ def draw_dataset(
 ) -> Path:
     """Draws a data set in VOC layout into the folder `out`.
 
-    Pictures that stand there already are kept: a second call goes on after an interruption or adds
-    pictures. The split files are written last.
+    Existing pictures are kept: a second call continues after an interruption or adds pictures. The
+    split files are written last.
 
     Args:
         out: The folder; created, or empty, or a drawn data set of the same seed and objects.
         images: Number of training pictures.
         val: Number of validation pictures.
         seed: Any integer from 0.
-        objects: Objects of a picture, 1 to 6; None for two to six. One alone makes a set for
-            what learns from the class of an image; of many, those that cannot be seen are dropped.
+        objects: Objects of a picture, 1 to 6; None for two to six. One makes a data set for
+            training on image-level classes; of more, hidden ones are dropped.
 
     Returns:
         `out` as a `Path`. It holds `JPEGImages/*.jpg` (quality 90), `SegmentationClass/*.png` and
@@ -94,9 +94,9 @@ def _claim(root: Path, choices: dict[str, int]) -> None:
     if marker.is_file():
         found = _read_json(marker)
         if found != mine:
-            told = ", ".join(f"{name} {value}" for name, value in choices.items())
+            chosen = ", ".join(f"{name} {value}" for name, value in choices.items())
             raise UserError(
-                f"`{root}` must hold pictures of {told} and version {VERSION} to go on there. "
+                f"`{root}` must hold pictures of {chosen} and version {VERSION} to go on there. "
                 f"Received: {_MARKER} with {found}. Choose another folder, or delete this one."
             )
     elif root.exists() and (not root.is_dir() or any(root.iterdir())):
@@ -116,7 +116,7 @@ def _read_json(path: Path) -> object:
 
 
 def _write_scene(root: Path, name: str, key: tuple[int, int, int], objects: int | None) -> None:
-    """Draws the picture of `key`, unless its three files stand; the photograph comes last."""
+    """Draws the picture of `key`, unless its three files exist; the photograph comes last."""
     photograph = root / "JPEGImages" / f"{name}.jpg"
     maps = [root / folder / f"{name}.png" for folder in ("SegmentationClass", "SegmentationObject")]
     if photograph.exists() and all(path.exists() for path in maps):

@@ -5,7 +5,7 @@ import pytest
 
 from tests.reference import ranking as reference
 from tfdeconv.boxes import Proposals
-from tfdeconv.proposals.ranking import rank
+from tfdeconv.proposals.edge_boxes import rank
 
 
 def proposals(count, seed=0):

@@ -1,4 +1,4 @@
-"""`Scores`: the last layer of every network, which knows names and colours of the classes."""
+"""`Logits`: the last layer of every network, with the names and colours of the classes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,18 +8,16 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
-class Scores(keras.layers.Layer):
-    """Passes scores on as float32, whatever the policy, and carries names and colours of classes.
+class Logits(keras.layers.Layer):
+    """Casts logits to float32, whatever the dtype policy, and stores class names and colours.
 
-    Losses and metrics lose too much in half precision; and a saved network without the names of its
-    classes is a riddle.
+    Losses and metrics lose too much in half precision. Names and colours are saved with the model.
 
     Args:
-        class_names: None or strings, one for each channel, in the order of the labels. The layer
-            keeps them as the tuple `class_names`, and saves them with the network.
+        class_names: None or strings, one for each channel, in the order of the labels; the
+            attribute `class_names` is a tuple.
         palette: None for the colours of PASCAL VOC, or RGB triples in [0, 255], one for each
-            channel: the colours of the label maps that the network learned from. They are kept and
-            saved likewise.
+            channel: the colours of the label maps that the network learned from.
 
     Input shape:
         `(batch_size, ..., classes)`, floating-point.
@@ -30,7 +28,7 @@ class Scores(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> layer = Scores(["background", "cat"])
+    >>> layer = Logits(["background", "cat"])
     >>> layer(np.zeros((1, 2, 2, 2), "float16")).dtype, layer.class_names
     (tf.float32, ('background', 'cat'))
     """

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.reference import pyramid as reference
-from tfdeconv.layers import AdaptiveAveragePool, Enlarge, Stretch
+from tfdeconv.layers import AdaptiveAveragePool, BilinearUpsample, Resize
 
 SHAPES = [(2, 5, 7, 3), (1, 1, 1, 2), (3, 6, 12, 1), (1, 13, 4, 2), (2, 1, 9, 3)]
 
@@ -29,26 +29,26 @@ def test_bins_average_what_a_loop_averages(shape, bins) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("size", [(1, 1), (7, 4), (2, 13)])
-def test_stretched_corner_upon_corner(shape, size) -> None:
+def test_resize_keeps_the_corners(shape, size) -> None:
     x = values(shape)
     like = np.zeros((shape[0], *size, 9), np.uint8)
-    compare(Stretch()(x, like), reference.stretch(x, *size))
+    compare(Resize()(x, like), reference.resize(x, *size))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("factor", [1, 2, 8])
-def test_enlarged_pixels_stay_where_they_are(shape, factor: int) -> None:
+def test_upsampled_pixels_stay_where_they_are(shape, factor: int) -> None:
     x = values(shape)
-    found = Enlarge(factor)(x)
-    compare(found, reference.enlarge(x, factor))
+    found = BilinearUpsample(factor)(x)
+    compare(found, reference.bilinear_upsample(x, factor))
     np.testing.assert_array_equal(found[:, ::factor, ::factor], x)
 
 
 def test_by_eye() -> None:
     x = np.array([[0, 4], [8, 12]], np.float32).reshape(1, 2, 2, 1)
-    found = keras.ops.convert_to_numpy(Enlarge(2)(x))[0, :, :, 0]
+    found = keras.ops.convert_to_numpy(BilinearUpsample(2)(x))[0, :, :, 0]
     assert found.tolist() == [[0, 2, 4, 4], [4, 6, 8, 8], [8, 10, 12, 12], [8, 10, 12, 12]]
-    found = keras.ops.convert_to_numpy(Stretch()(x, np.zeros((1, 3, 3, 1))))[0, :, :, 0]
+    found = keras.ops.convert_to_numpy(Resize()(x, np.zeros((1, 3, 3, 1))))[0, :, :, 0]
     assert found.tolist() == [[0, 2, 4], [4, 6, 8], [8, 10, 12]]
     found = keras.ops.convert_to_numpy(AdaptiveAveragePool((2, 1))(x))
     assert found.ravel().tolist() == [2, 10]
@@ -57,8 +57,8 @@ def test_by_eye() -> None:
 def test_sizes_may_stay_open_and_half_precision_stays() -> None:
     image = keras.Input((None, None, 2))
     pooled = AdaptiveAveragePool((2, 3), dtype="mixed_bfloat16")(image)
-    back = Stretch(dtype="mixed_bfloat16")(pooled, image)
-    large = Enlarge(4, dtype="mixed_bfloat16")(back)
+    back = Resize(dtype="mixed_bfloat16")(pooled, image)
+    large = BilinearUpsample(4, dtype="mixed_bfloat16")(back)
     shapes = [tuple(x.shape) for x in (pooled, back, large)]
     assert shapes == [(None, 2, 3, 2), (None, None, None, 2), (None, None, None, 2)]
     assert {x.dtype for x in (pooled, back, large)} == {"bfloat16"}
@@ -69,7 +69,7 @@ def test_sizes_may_stay_open_and_half_precision_stays() -> None:
         np.testing.assert_allclose(found.astype(np.float32), 1.0, atol=0.02)
 
 
-@pytest.mark.parametrize("build", [AdaptiveAveragePool, Enlarge])
+@pytest.mark.parametrize("build", [AdaptiveAveragePool, BilinearUpsample])
 @pytest.mark.parametrize("bad", [0, -1, 1.5])
 def test_bad_arguments(build, bad) -> None:
     with pytest.raises(ValueError, match="must be a positive integer or two of them"):

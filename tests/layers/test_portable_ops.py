@@ -11,8 +11,7 @@ import tensorflow as tf
 
 from tests.layers_helpers import CASES, CODES, CONTENTS, KERNELS, WINDOWS, content
 from tests.reference import pooling as reference
-from tfdeconv.layers.choice import portable_ops
-from tfdeconv.layers.functional import max_pool_with_argmax, unpool
+from tfdeconv.layers.pooling import max_pool_with_argmax, portable_ops, unpool
 
 
 def there_and_back(x: tf.Tensor, values: tf.Tensor, size, padding: str) -> list[tf.Tensor]:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.layers_helpers import CASES, CONTENTS, KERNELS, WINDOWS, content
 from tests.reference import pooling as reference
-from tfdeconv.layers.functional import max_pool_with_argmax, unpool
+from tfdeconv.layers.pooling import max_pool_with_argmax, unpool
 
 
 def there_and_back(
