@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -325,11 +325,16 @@ def _pipelines(
     return [Pipeline(network, ProposedRegions(network.input_size, boxes, batch_size), aggregate)]
 
 
-def combined_scores(pipeline: Pipeline, image: np.ndarray, boxes: np.ndarray) -> tf.Tensor:
-    """Returns what a network says of an image: `(canvas rows, canvas columns, classes)`.
+def combined_scores(
+    pipeline: Pipeline,
+    image: np.ndarray,
+    boxes: np.ndarray,
+    observe: Callable[[np.ndarray, tf.Tensor], None] | None = None,
+) -> tf.Tensor:
+    """Returns the scores of a network for an image: `(canvas rows, canvas columns, classes)`.
 
     The scores of a batch are computed while those of the batch before are combined; no more than
-    these two are held.
+    these two are held. `observe` is called with the regions and the scores of every batch.
     """
     height, width = image.shape[:2]
     regions = pipeline.regions(boxes, height, width).numpy()
@@ -341,6 +346,8 @@ def combined_scores(pipeline: Pipeline, image: np.ndarray, boxes: np.ndarray) ->
         for first in range(0, len(regions), pipeline.batch_size):
             batch = regions[first : first + pipeline.batch_size]
             scores = pipeline.region_scores(pixels, batch)
+            if observe is not None:
+                observe(batch, scores)
             if combining is not None:
                 canvas = combining.result()
             combining = pool.submit(pipeline.add, canvas, scores, batch, height, width)

@@ -16,14 +16,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfdeconv.choices import LARGEST_WINDOW, MOST_OVERLAP
 from tfdeconv.data.whole_images import MEAN_COLOUR
 from tfdeconv.segmentation import aggregate
 from tfdeconv.segmentation.network import Network
 from tfdeconv.segmentation.whole_image import size_rule
 
 AUTO = "auto"
-MOST_OVERLAP = 0.9
-LARGEST_WINDOW = 2048
 SCORES_IN_STRIP = 2**22
 
 # The window of a network that takes any size: about the side of the photographs of PASCAL VOC, for

@@ -13,6 +13,7 @@ paper recipe here.
 import dataclasses
 import difflib
 
+from tfdeconv.choices import STAGES
 from tfdeconv.errors import UserError
 from tfdeconv.training import recipes
 from tfdeconv.training.recipes import Recipe
@@ -89,7 +90,6 @@ WHOLE_IMAGE_RECIPES = {
         "fcn32s": _PAPER_FCN32S,
     },
 }
-STAGES = (*OBJECT_STAGES, *WHOLE_IMAGE_RECIPES["small"])
 
 
 def network_of(stage: str) -> str:
