@@ -139,7 +139,7 @@ def test_proposals_of_a_file(folder, tmp_path, capsys) -> None:
         ),
         ("deep", (), r"images of every size.* 30x44 pixels. Give a larger image"),
         ("deep", ("--switches",), r"images of every size.* 30x44 pixels. Give a larger image"),
-        ("fcn", ("--aggregation",), r"sees whole images.* Leave --aggregation out"),
+        ("fcn", ("--aggregation",), r"images of any size.* Leave --aggregation out"),
         ("missing", (), r"missing.keras` must be a \.keras file"),
     ],
 )
@@ -154,7 +154,7 @@ def test_mistakes_are_told(folder, tmp_path, monkeypatch, model, words, message)
 def test_a_photograph_that_is_missing_and_an_ending_that_is_wrong(folder, tmp_path) -> None:
     with pytest.raises(UserError, match=r"nothing.jpg` must be a file that can be read"):
         run("no model", tmp_path / "nothing.jpg", "--out", tmp_path / "figure.png")
-    with pytest.raises(UserError, match=r"must be a \.png file. Received: `figure.jpg`"):
+    with pytest.raises(UserError, match=r"must end in \.png. Received: `figure.jpg`"):
         run("no model", folder / "photo.png", "--out", "figure.jpg")
 
 

@@ -98,7 +98,7 @@ def test_whole_images_are_told_as_they_are_seen() -> None:
         (("--truth", "other.png"), r"must have labels below 3.* Received: 5"),
         (("--truth", "missing.png"), r"missing.png` must be a file"),
         (("--proposals", "missing.npz"), r"missing.npz"),
-        (("--out", "page.png"), r"`--out` must be an \.html file. Received: `page.png`"),
+        (("--out", "page.png"), r"`--out` must end in \.html. Received: `page.png`"),
     ],
 )
 def test_mistakes_are_told_before_the_work(folder, tmp_path, monkeypatch, words, message) -> None:

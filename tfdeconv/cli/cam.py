@@ -1,4 +1,4 @@
-"""Localises objects with a classifier trained on image labels alone (class activation maps).
+"""Localises objects with image labels alone (class activation maps).
 
 Trains two small classifiers on the split train of DATA, one with average and one with maximum
 pooling over its last maps (Zhou et al., CVPR 2016). Of the label maps only the classes of each
@@ -29,27 +29,19 @@ if TYPE_CHECKING:
     from tfdeconv.weak.localise import Found
 
 ROWS = 6
-HELP = "localise objects with image labels alone: heatmaps, boxes, pseudo-labels"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults of the training are those of `Recipe`."""
     options.add_data(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
-    for name, kind, text in (
-        ("steps", options.whole_number(1), "steps of each training (default 3000)"),
-        ("input-size", options.whole_number(32), "final side of the images (default 192)"),
-        ("width", float, "factor on the number of channels; paper: 1 (default 0.125)"),
-        ("batch-size", options.whole_number(1), "images of a batch (default 24)"),
-    ):
-        parser.add_argument(f"--{name}", type=kind, metavar="N", help=text)
+    options.add_number(parser, "steps", "steps of each training (default 3000)")
+    options.add_number(parser, "input-size", "final side of the images (default 192)", least=32)
     parser.add_argument(
-        "--seed",
-        type=options.whole_number(0),
-        default=0,
-        metavar="N",
-        help="random seed (default 0)",
+        "--width", metavar="W", type=float, help="factor on the channels; paper: 1 (default 0.125)"
     )
+    options.add_number(parser, "batch-size", "images of a batch (default 24)")
+    options.add_number(parser, "seed", "random seed (default 0)", least=0, default=0)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,7 +1,8 @@
-"""Checks a data set in PASCAL VOC layout and lists every problem with the name of its file.
+"""Checks a data set and names every bad file.
 
-Checked are the lists of images, photographs, label maps and instance maps: missing or damaged
-files, sizes that differ, labels without a class. The exit status is 1 if there is a problem.
+Checks the lists of images, photographs, label maps and instance maps of a data set in PASCAL VOC
+layout: missing or damaged files, sizes that differ, labels without a class. The exit status is 1
+if there is a problem.
 
   tfdeconv check DATA
   tfdeconv check DATA --split val
@@ -12,8 +13,6 @@ from __future__ import annotations
 import argparse
 
 from tfdeconv.cli import options
-
-HELP = "check a data set and name every bad file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfdeconv.cli.options import whole_number
+from tfdeconv.cli.options import add_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tfdeconv.segmentation.evaluate import Evaluation
     from tfdeconv.visual.report import Report
 
-HELP = "draw data, train, evaluate and export; writes report.html"
 STAGES = {"stage1": "stage 1", "stage2": "stage 2"}
 # Three times the paper's: so narrow a network needs more regions for small objects, and is fast.
 BOXES = 150
@@ -40,13 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", default="demo", metavar="DIR", help="folder to write (default demo)"
     )
-    for name, kind, default, text in (
-        ("images", whole_number(1), 600, "training images (default 600)"),
-        ("val", whole_number(1), 60, "validation images (default 60)"),
-        ("steps", whole_number(1), None, "optimizer steps of each stage (default: the recipe's)"),
-        ("seed", whole_number(0), 0, "random seed (default 0)"),
-    ):
-        parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=text)
+    add_number(parser, "images", "training images (default 600)", default=600)
+    add_number(parser, "val", "validation images (default 60)", default=60)
+    add_number(parser, "steps", "optimizer steps of each stage (default: the recipe's)")
+    add_number(parser, "seed", "random seed (default 0)", least=0, default=0)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
-"""Draws a labelled data set: eight textured classes of overlapping objects on clutter.
+"""Draws a labelled data set for experiments.
 
-The folder has PASCAL VOC layout, so that every other command accepts it. The same seed gives the
-same images, and a second call with a larger --images keeps the existing ones.
+The images have eight classes of textured, overlapping objects on cluttered backgrounds. The folder
+has PASCAL VOC layout, so that every other command accepts it. The same seed gives the same images,
+and a second call with a larger --images keeps the existing ones.
 
   tfdeconv draw drawn --images 800 --val 100
   tfdeconv draw single --objects 1
@@ -13,8 +14,6 @@ import argparse
 from pathlib import Path
 
 from tfdeconv.cli.options import given
-
-HELP = "draw a labelled data set in VOC layout for experiments"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

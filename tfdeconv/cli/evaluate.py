@@ -1,7 +1,7 @@
-"""Segments the images of a labelled data set and measures intersection over union (IoU).
+"""Measures the IoU of a model on a labelled data set.
 
-Prints the IoU of every class in percent, over all pixels of the split at the original resolution,
-as the PASCAL VOC devkit does. Pixels labelled 255 are ignored.
+Prints the intersection over union (IoU) of every class in percent, over all pixels of the split at
+the original resolution, as the PASCAL VOC devkit does. Pixels labelled 255 are ignored.
 
   tfdeconv evaluate runs/stage2 DATA
   tfdeconv evaluate runs/stage2 DATA --boxes 20 --aggregate mean --json result.json --out predicted
@@ -12,20 +12,14 @@ as the PASCAL VOC devkit does. Pixels labelled 255 are ignored.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
 from tfdeconv.cli import options
-
-HELP = "measure a model on a labelled data set (IoU as in PASCAL VOC)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults are those of `Segmenter`."""
     options.add_model(parser)
-    options.add_data(parser, split="val")
-    parser.add_argument(
-        "--images", metavar="N", type=options.whole_number(1), help="only the first N images"
-    )
+    options.add_split(parser)
     parser.add_argument("--json", metavar="FILE", help="also write the result to this file")
     parser.add_argument("--out", metavar="DIR", help="also write the predicted label maps")
     options.add_segmentation(parser)
@@ -36,11 +30,9 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from tfdeconv import files
-    from tfdeconv.data.voc import read_split
     from tfdeconv.segmentation.evaluate import evaluate
 
-    split = read_split(args.data, args.split)
-    split = replace(split, ids=split.ids[: args.images])
+    split = options.read_split(args)
     # Before the long computation, not after it.
     if args.json is not None:
         files.ensure_writable_folder(Path(args.json).parent)
@@ -49,5 +41,5 @@ def run(args: argparse.Namespace) -> None:
     if args.json is not None:
         files.write_json(args.json, result.as_json())
     print(result.table())
-    images = f"{result.images} image{'s' * (result.images != 1)}"
+    images = options.counted(result.images, "image")
     print(f"{args.model} on {split.name}: mean IoU {result.mean_iou:.4f}, {images}")

@@ -1,4 +1,4 @@
-"""Exports a model for serving: a TensorFlow SavedModel, or a LiteRT or ONNX file.
+"""Exports a SavedModel for a model server, or a LiteRT or ONNX file.
 
 The SavedModel OUT/1 (then OUT/2, ...) runs in TensorFlow Serving and other runtimes, without Python
 and Keras. Its signatures: `segment_bytes` takes encoded photographs and returns label PNGs,
@@ -20,7 +20,6 @@ import importlib.util
 
 from tfdeconv.cli import options
 
-HELP = "export a SavedModel for a model server, or a LiteRT or ONNX file"
 _OF_SAVED_MODELS = ("boxes", "aggregate", "precision", "max_pixels", "crf", "server")
 _OF_FILES = ("quantize", "input_size")
 

@@ -1,4 +1,4 @@
-"""Converts a .caffemodel of DeconvNet, FCN or VGG-16 into a Keras model.
+"""Converts a .caffemodel of DeconvNet, FCN or VGG-16 to Keras.
 
   DeconvNet_trainval_inference.caffemodel   --network deconvnet   ready to segment
   stage_2_train_result.caffemodel           --network deconvnet --unfolded   to fine-tune, or to
@@ -33,14 +33,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfdeconv.cli.options import whole_number
+from tfdeconv.cli import options
 
 if TYPE_CHECKING:
     import keras
 
     from tfdeconv.weights import Blob
 
-HELP = "convert a .caffemodel of DeconvNet, FCN or VGG-16"
 NETWORKS = ("deconvnet", "fcn8s", "fcn16s", "fcn32s", "vgg16")
 # Those of the published networks.
 _CLASSES, _FILTERS, _FC6_SIDE, _STRIDE = 21, 64, 7, 32
@@ -55,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_argument("--preset", metavar="DIR", help="KerasHub preset to write (not for vgg16)")
     parser.add_argument(
         "--num-classes",
-        type=whole_number(2, 255),
+        type=options.whole_number(2, 255),
         metavar="N",
         help="classes of the network, including background (default: VOC's 21); if the file has "
         "another number, the last layers are initialised randomly",
@@ -99,8 +98,8 @@ def run(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     from tfdeconv.errors import UserError
 
-    if args.out is not None and not str(args.out).endswith(".keras"):
-        raise UserError(f"`--out` must end in .keras. Received: {args.out!r}. Rename it.")
+    if args.out is not None:
+        options.output_file(args.out, ".keras")
     for option, value in (("--num-classes", args.num_classes), ("--preset", args.preset)):
         if args.network == "vgg16" and value is not None:
             raise UserError(
@@ -149,26 +148,26 @@ def _build(
     from tfdeconv.weights.mapping import head_classes
 
     width, side = _geometry(path, found)
-    # Random numbers would be overwritten, except in a head that starts anew.
-    anew = head_classes(found) not in (None, classes)
-    options: dict[str, Any] = {} if anew else {"kernel_initializer": "zeros"}
+    # Random numbers would be overwritten, except in a head that is initialised randomly.
+    new_head = head_classes(found) not in (None, classes)
+    arguments: dict[str, Any] = {} if new_head else {"kernel_initializer": "zeros"}
     if network == "vgg16":
-        return _vgg16(width, options)
+        return _vgg16(width, arguments)
     if network == "deconvnet":
-        options |= {"input_shape": (_STRIDE * side, _STRIDE * side, 3)}
-        options |= {} if anew else {"deconv_initializer": "zeros"}
+        arguments |= {"input_shape": (_STRIDE * side, _STRIDE * side, 3)}
+        arguments |= {} if new_head else {"deconv_initializer": "zeros"}
     names = VOC_CLASSES if classes == len(VOC_CLASSES) else None
-    return build(network, num_classes=classes, width=width, class_names=names, **options)
+    return build(network, num_classes=classes, width=width, class_names=names, **arguments)
 
 
-def _vgg16(width: float, options: dict[str, Any]) -> keras.Model:
+def _vgg16(width: float, arguments: dict[str, Any]) -> keras.Model:
     import keras
 
     from tfdeconv.layers import Preprocess
     from tfdeconv.models.vgg16 import vgg16
 
     image = keras.Input((None, None, 3), name="image")
-    features = vgg16(Preprocess(name="preprocess")(image), width, **options)
+    features = vgg16(Preprocess(name="preprocess")(image), width, **arguments)
     return keras.Model(image, features.fc7, name="vgg16")
 
 

@@ -1,4 +1,4 @@
-"""Deletes residual blocks of a trained network, one by one and in random sets, and plots its error.
+"""Deletes blocks of a residual network and plots its error.
 
 Without its branch a residual block is the identity. A plain network breaks when a layer is deleted;
 residual networks lose little with one block and degrade smoothly with more, like ensembles of
@@ -25,44 +25,24 @@ from tfdeconv.cli import options
 if TYPE_CHECKING:
     from tfdeconv.segmentation.lesion import Lesion
 
-HELP = "delete blocks of a residual network and plot its error"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults of draws and seed are those of `lesions`."""
     options.add_model(parser)
-    options.add_data(parser, split="val")
+    options.add_split(parser, images=20)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
-    parser.add_argument(
-        "--images",
-        metavar="N",
-        type=options.whole_number(1),
-        default=20,
-        help="only the first N images (default 20)",
-    )
-    parser.add_argument(
-        "--draws",
-        metavar="N",
-        type=options.whole_number(1),
-        help="random sets for every number of blocks (default 5)",
-    )
-    parser.add_argument(
-        "--seed", metavar="N", type=options.whole_number(0), help="random seed (default 0)"
-    )
+    options.add_number(parser, "draws", "random sets for every number of blocks (default 5)")
+    options.add_number(parser, "seed", "random seed (default 0)", least=0)
 
 
 def run(args: argparse.Namespace) -> None:
     """Measures, writes both files and prints the error with blocks deleted."""
-    from dataclasses import replace
-
     from tfdeconv import files
-    from tfdeconv.data.voc import read_split
     from tfdeconv.models import load_for_inference
     from tfdeconv.segmentation.lesion import lesions
     from tfdeconv.visual.plots import as_document, lesion_plot
 
-    split = read_split(args.data, args.split)
-    split = replace(split, ids=split.ids[: args.images])
+    split = options.read_split(args)
     model, out = load_for_inference(args.model), files.ensure_writable_folder(args.out)
     found, projected = lesions(model, split, **options.given(args, "draws", "seed"))
     intact = found[0].error
@@ -72,8 +52,7 @@ def run(args: argparse.Namespace) -> None:
         if len(one.deleted) > 1:
             sets.setdefault(len(one.deleted), []).append(one.error)
     files.write_text(out / "lesion.csv", _table(found))
-    images = f"{len(split.ids)} image{'s' * (len(split.ids) != 1)}"
-    title = f"{model.name} on {images} of {split.name}"
+    title = f"{model.name} on {options.counted(len(split.ids), 'image')} of {split.name}"
     figure = lesion_plot(title, intact, single, sets)
     files.write_text(out / "lesion.svg", as_document(figure))
     if projected:

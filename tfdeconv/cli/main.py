@@ -86,10 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name in COMMANDS:
         module = importlib.import_module(f"tfdeconv.cli.{name.replace('-', '_')}")
+        description = str(module.__doc__)
         command = commands.add_parser(
             name,
-            help=module.HELP,
-            description=module.__doc__,
+            help=description.splitlines()[0].rstrip("."),
+            description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfdeconv.boxes import Proposals
+    from tfdeconv.data.voc import Split
     from tfdeconv.segmentation.segmenter import Segmenter
 
 _AUTO = "auto"
@@ -52,6 +54,19 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     return number
 
 
+def add_number(
+    parser: argparse.ArgumentParser,
+    name: str,
+    text: str,
+    least: int = 1,
+    default: int | None = None,
+) -> None:
+    """Adds an option that is a whole number."""
+    parser.add_argument(
+        f"--{name}", metavar="N", type=whole_number(least), default=default, help=text
+    )
+
+
 def given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     """Returns those of the options that were given, by name."""
     values = {name: vars(args).get(name) for name in names}
@@ -75,26 +90,51 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a run folder, .keras file or preset")
 
 
-def add_data(parser: argparse.ArgumentParser, split: str | None = None) -> None:
-    """Adds the argument DATA, and --split with a default."""
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Adds the argument DATA."""
     parser.add_argument("data", metavar="DATA", help="data set in PASCAL VOC layout")
-    if split is not None:
-        parser.add_argument(
-            "--split",
-            metavar="NAME",
-            default=split,
-            help=f"split of the data set (default {split})",
-        )
+
+
+def add_split(parser: argparse.ArgumentParser, images: int | None = None) -> None:
+    """Adds DATA, --split and --images, with the default number of images."""
+    add_data(parser)
+    parser.add_argument("--split", metavar="NAME", default="val", help="default val")
+    text = f"only the first N images (default {images or 'all'})"
+    add_number(parser, "images", text, default=images)
+
+
+def read_split(args: argparse.Namespace) -> Split:
+    """Returns the split that `add_split` asks for."""
+    from tfdeconv.data import voc
+
+    split = voc.read_split(args.data, args.split)
+    return replace(split, ids=split.ids[: args.images])
+
+
+def output_file(path: str, *endings: str) -> Path:
+    """Returns the path of a file to write, and makes its folder.
+
+    Raises:
+        UserError: when the file has none of the endings, or the folder cannot be written.
+    """
+    from tfdeconv import files
+    from tfdeconv.errors import UserError
+
+    if Path(path).suffix.lower() not in endings:
+        raise UserError(f"`--out` must end in {endings[0]}. Received: `{path}`. Rename it.")
+    files.ensure_writable_folder(Path(path).parent)
+    return Path(path)
+
+
+def counted(count: int, name: str) -> str:
+    """Returns a number with its noun: "1 image", "2 images"."""
+    return f"{count} {name}{'s' * (count != 1)}"
 
 
 def add_regions(parser: argparse.ArgumentParser) -> None:
     """Adds how many boxes are used and how the scores of their regions are merged."""
-    parser.add_argument(
-        "--boxes",
-        metavar="N",
-        type=whole_number(0),
-        help="maximum number of proposals, in addition to the full image (default 50)",
-    )
+    text = "maximum number of proposals, in addition to the full image (default 50)"
+    add_number(parser, "boxes", text, least=0)
     parser.add_argument(
         "--aggregate",
         choices=("max", "mean", "release"),

@@ -1,8 +1,8 @@
-"""Finds object proposals: boxes that are likely to hold an object, by Edge Boxes.
+"""Finds object proposals in images (Edge Boxes).
 
-Training of stage 2 needs them; segmentation computes its own unless it is given this file. With
---forest (model.yml.gz of opencv_extra) edges are structured, as those of the authors of Edge Boxes;
-gradient edges need no file.
+Proposals are boxes that are likely to hold an object. Training of stage 2 needs them; segmentation
+computes its own unless it is given this file. With --forest (model.yml.gz of opencv_extra) edges
+are structured, as those of the authors of Edge Boxes; gradient edges need no file.
 
   tfdeconv propose DATA --out proposals.npz
   tfdeconv propose VOC2012 --split train --forest model.yml.gz --out proposals.npz
@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tfdeconv.cli.options import given, image_files, whole_number
-
-HELP = "find object proposals in images, in parallel"
+from tfdeconv.cli.options import add_number, given, image_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,15 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto (default): structured with --forest, gradient without",
     )
     parser.add_argument("--forest", metavar="FILE", help="structured forest in OpenCV's format")
-    parser.add_argument(
-        "--max-boxes",
-        metavar="N",
-        type=whole_number(1),
-        help="maximum number of boxes of an image (default 2000)",
-    )
-    parser.add_argument(
-        "--jobs", metavar="N", type=whole_number(1), help="worker processes (default: all cores)"
-    )
+    add_number(parser, "max-boxes", "maximum number of boxes of an image (default 2000)")
+    add_number(parser, "jobs", "worker processes (default: all cores)")
 
 
 def run(args: argparse.Namespace) -> None:

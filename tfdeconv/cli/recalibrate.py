@@ -1,4 +1,4 @@
-"""Measures the batch-norm statistics of a trained model over training windows (precise batch norm).
+"""Measures batch-norm statistics over training windows.
 
 Training normalises with the statistics of the batch, inference with those of the data. A model
 trained here has moving averages of its last batches; the files of the authors' training
@@ -20,8 +20,6 @@ from pathlib import Path
 
 from tfdeconv.cli import options
 
-HELP = "measure batch-norm statistics over training windows"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults are those of `training.batch_norm`."""
@@ -34,18 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="written by `tfdeconv propose` (default: the file of the run's training, if any)",
     )
-    parser.add_argument(
-        "--batches",
-        metavar="N",
-        type=options.whole_number(1),
-        help="number of batches (default 100; the release: 501)",
-    )
-    parser.add_argument(
-        "--batch-size",
-        metavar="N",
-        type=options.whole_number(1),
-        help="windows of a batch (default 28, as in the release)",
-    )
+    options.add_number(parser, "batches", "number of batches (default 100; the release: 501)")
+    options.add_number(parser, "batch-size", "windows of a batch (default 28, as in the release)")
     parser.add_argument("--out", metavar="FILE.keras", help="write here, and keep MODEL as it is")
 
 
@@ -73,8 +61,8 @@ def recalibrate_file(
     target = Path(out or model_path)
     if out is None and target.is_dir():
         target /= MODEL_FILE
-    if out is not None and target.suffix != ".keras":
-        raise UserError(f"`--out` must end in .keras. Received: {str(out)!r}. Rename it.")
+    if out is not None:
+        target = options.output_file(str(out), ".keras")
     model = load_model(model_path)
     if out is None and not (target.is_file() and target.suffix == ".keras"):
         raise UserError(

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     Read = Callable[[Path], tuple[np.ndarray, Any]]
     Label = Callable[[Path, np.ndarray, Any], np.ndarray]
 
-HELP = "segment photographs with a model or a model server"
 # What the exported model decides, and what no exported model does.
 _EXPORTED = ("boxes", "aggregate", "ensemble", "ensemble_mode", "crf", "release", "precision")
 _NOT_SERVED = ("window", "overlap", "flip", "scales")
@@ -93,8 +92,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             _write(out / path.stem, image, labels, colours, args.overlay)
     written = len(photographs) - failed
-    maps = f"{written} label map{'s' * (written != 1)}"
-    print(f"{out}: {maps}" + f", {failed} failed" * (failed > 0))
+    print(f"{out}: {options.counted(written, 'label map')}" + f", {failed} failed" * (failed > 0))
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""Trains a network and writes a run folder.
+"""Trains DeconvNet (stage1, stage2) or another network.
 
 DATA is a folder in PASCAL VOC layout. DeconvNet is trained in two stages (section 4.2 of the
 paper): stage1 on single objects, for which DATA needs the folder SegmentationObject, then stage2 on
@@ -23,8 +23,6 @@ import difflib
 
 from tfdeconv.choices import STAGES
 from tfdeconv.cli import options
-
-HELP = "train DeconvNet (stage1, stage2) or another network"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,8 +77,7 @@ def run(args: argparse.Namespace) -> int:
     score = f", val mean IoU {state['best']:.3f} (windows)" if "val_mean_iou" in row else ""
     # The state counts forward passes, of which a recipe may take more than one for a step.
     steps = state["step"] // folder.settings()["recipe"]["accumulate"]
-    done = f"{steps} step{'s' * (steps != 1)}"
-    print(f"{folder.model_file}: {done}, loss {row['loss']:.3f}{score}")
+    print(f"{folder.model_file}: {options.counted(steps, 'step')}, loss {row['loss']:.3f}{score}")
     return 0
 
 

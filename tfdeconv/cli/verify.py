@@ -1,4 +1,4 @@
-"""Runs an exported model in a fresh process and compares it with the model that it came from.
+"""Compares an exported model with its original.
 
 A SavedModel folder is loaded with `tf.saved_model.load` in a process without Keras and tfdeconv. A
 .tflite or .onnx file runs in LiteRT or ONNX Runtime. Scores and labels are compared (of an int8
@@ -11,8 +11,6 @@ file only labels); the exit status is 1 if they differ.
 import argparse
 
 from tfdeconv.cli import options
-
-HELP = "compare an exported model with its original in a fresh process"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

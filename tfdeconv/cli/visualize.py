@@ -1,4 +1,4 @@
-"""Draws the decoder's activations, the switches, or aggregation with more and more regions.
+"""Draws activations of the decoder, switches, or aggregation.
 
 Without --switches or --aggregation: for every layer of the decoder that enlarges its maps, the map
 before and after it (Figure 4 of the paper), for the full image or for the object in --box; with
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from tfdeconv.segmentation.pipeline import Pipeline
 
-HELP = "draw activations of the decoder, switches, or aggregation"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
@@ -60,9 +58,6 @@ def run(args: argparse.Namespace) -> None:
     from tfdeconv.errors import UserError
     from tfdeconv.images import encode_png, read_image
 
-    out = Path(args.out)
-    if out.suffix.lower() != ".png":
-        raise UserError(f"`--out` must be a .png file. Received: `{out}`. Change the ending.")
     if args.aggregation and (args.box or args.compare):
         raise UserError(
             "`--aggregation` must not come with --box or --compare: it shows the full image of one "
@@ -71,8 +66,7 @@ def run(args: argparse.Namespace) -> None:
     if args.switches and args.compare:
         raise UserError("`--switches` must not come with --compare. Leave one of them out.")
     image = read_image(args.image)
-    # Before the long computation, not after it.
-    files.ensure_writable_folder(out.parent)
+    out = options.output_file(args.out, ".png")
     draw = _aggregation if args.aggregation else _switches if args.switches else _activations
     picture, content = draw(args, image)
     files.write_bytes(out, encode_png(picture))
@@ -198,7 +192,7 @@ def _activations(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarra
         networks.append((picture, decoder_activations(other, picture, label=label)))
     steps = sum(len(found.steps) for _, found in networks)
     what = f"'{names[label]}'" if names else name_of(label, names)
-    content = f"{steps} step{'s' * (steps != 1)} of the decoder for {what}"
+    content = f"{options.counted(steps, 'step')} of the decoder for {what}"
     return draw_activations(networks, names), content
 
 
@@ -211,7 +205,7 @@ def _switches(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, 
     found = network_switches(model, picture, inside)
     count = len(found.levels)
     sheet = draw_switches(picture, found, class_names(model))
-    return sheet, f"the switches of {count} pooling{'s' * (count != 1)}"
+    return sheet, f"the switches of {options.counted(count, 'pooling')}"
 
 
 def _aggregation(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarray, str]:
@@ -222,8 +216,8 @@ def _aggregation(args: argparse.Namespace, image: np.ndarray) -> tuple[np.ndarra
     segmenter, proposals = options.open_segmenter(args)
     if segmenter.input_size is None:
         raise UserError(
-            f"`{args.model}` must be a network with one input size. Received: one that sees whole "
-            "images, without regions to aggregate. Leave --aggregation out."
+            f"`{args.model}` must be a network with one input size. Received: one for images of "
+            "any size, which has no regions to aggregate. Leave --aggregation out."
         )
     found = None if proposals is None else options.boxes_of(Path(args.image), proposals)
     regions, pipeline = by_size(segmenter.regions(image, found)), segmenter.pipeline

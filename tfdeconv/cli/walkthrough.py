@@ -1,4 +1,4 @@
-"""Shows how one photograph is segmented, step by step, on one self-contained HTML page.
+"""Explains the segmentation of one photograph on an HTML page.
 
 The page has the photograph, edges, proposals, the regions chosen, the network's output for some of
 them, aggregation with more and more regions, probabilities and confidence, the labels before and
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tfdeconv.segmentation.segmenter import Segmenter
     from tfdeconv.visual.walkthrough import Proposed, Walk
 
-HELP = "explain the segmentation of one photograph on an HTML page"
 _COUNTS = (1, 5, 10, 25, 50)
 _SAMPLES = 5
 # Nearly the size at which Edge Boxes computes edges.
@@ -48,19 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Segments the photograph, writes the page and prints its path and size."""
-    from tfdeconv import files
-    from tfdeconv.errors import UserError
     from tfdeconv.images import read_image
     from tfdeconv.visual.walkthrough import walkthrough_page
 
-    out, path = Path(args.out), Path(args.image)
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"`--out` must be an .html file. Received: `{out}`. Change the ending.")
+    path, out = Path(args.image), options.output_file(args.out, ".html", ".htm")
     times: dict[str, float] = {}
     with _timed(times, "reading the photograph"):
         image = read_image(path)
-    # Before the long computation, not after it.
-    files.ensure_writable_folder(out.parent)
     segmenter, proposals = options.open_segmenter(args)
     truth = None if args.truth is None else _truth(args, image, segmenter)
     boxes = None if proposals is None else options.boxes_of(path, proposals)

@@ -182,7 +182,7 @@ def run_tensors(model: keras.Model, tensors: list[Any], image: np.ndarray) -> li
 def enlarging_steps(model: keras.Model, height: int, width: int) -> list[Step]:
     """Finds the steps in which a network enlarges its maps, in the order of its graph.
 
-    Of several layers that enlarge maps of one size to one size, as the residual units of FRRN do,
+    Where layers enlarge maps of the same size to the same size, as the residual units of FRRN do,
     the last is taken. Maps of one pixel are left out, and so are networks inside of the network,
     whose tensors belong to another graph.
 

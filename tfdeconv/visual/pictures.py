@@ -40,13 +40,7 @@ def class_colours() -> np.ndarray:
 
 
 def colorize(labels: np.ndarray) -> np.ndarray:
-    """Shows a label map alone.
-
-    Args:
-        labels: `(height, width)` uint8 labels, 255 = ignored.
-
-    Returns:
-        `(height, width, 3)` uint8 RGB.
+    """Shows a label map alone: `(height, width)` uint8 -> `(height, width, 3)` uint8 RGB.
 
     Example:
 
@@ -96,14 +90,10 @@ def overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.55) -> np.nd
 
 
 def colour_map(values: np.ndarray, most: float | None = None) -> np.ndarray:
-    """Shows values as colours from black over red to light yellow.
+    """Shows values by colours: `(rows, columns)` float32 -> `(rows, columns, 3)` uint8 RGB.
 
-    Args:
-        values: `(rows, columns)` float32.
-        most: The value of the lightest colour; the largest value by default.
-
-    Returns:
-        `(rows, columns, 3)` uint8 RGB. Zero is black, or the lowest value where that is negative.
+    Black is zero, or the lowest value where that is negative; light yellow is `most`, the largest
+    value by default.
 
     Example:
 
@@ -159,14 +149,9 @@ def resized(image: np.ndarray, size: tuple[int, int], blocks: bool = False) -> n
 
 
 def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Fits an image, a colour map or labels into a panel, centred on white.
+    """Fits a picture or uint8 labels into a panel of a height and width, centred on white.
 
-    Args:
-        image: `(rows, columns, 3)` uint8 RGB, or `(rows, columns)` uint8 labels.
-        size: Height and width of the panel.
-
-    Returns:
-        The panel; enlarged pixels are blocks, so that single values of a small map are visible.
+    Enlarged pixels are blocks, so that single values of a small map are visible.
 
     Example:
 
@@ -182,14 +167,7 @@ def fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def legend(class_names: Sequence[str], ids: Sequence[int]) -> np.ndarray:
-    """Draws swatches with the names of classes, one below the other.
-
-    Args:
-        class_names: The name of every label from 0.
-        ids: The labels to show, in this order; 255 is shown as "ignored".
-
-    Returns:
-        `(22 * len(ids) + 8, width, 3)` uint8 RGB, as wide as the longest name needs.
+    """Draws swatches of the labels `ids` with their names, one below the other; 255 is "ignored".
 
     Raises:
         ValueError: when `ids` is empty or a label has no name.
@@ -214,15 +192,9 @@ def legend(class_names: Sequence[str], ids: Sequence[int]) -> np.ndarray:
 
 
 def captioned(image: np.ndarray, title: str, note: str = "") -> np.ndarray:
-    """Writes a title and a softer note above a picture.
+    """Writes a title and a softer note above a picture: 42 rows, also without a note.
 
-    Args:
-        image: `(height, width, 3)` uint8 RGB.
-        title: One line; letters shrink where the picture is narrower.
-        note: One line below the title; its place is kept when it is empty.
-
-    Returns:
-        `(height + 42, width, 3)` uint8 RGB.
+    Letters shrink where the picture is narrower than a line.
 
     Example:
 
@@ -236,11 +208,7 @@ def captioned(image: np.ndarray, title: str, note: str = "") -> np.ndarray:
 
 
 def with_notes(sheet: np.ndarray, lines: Sequence[str]) -> np.ndarray:
-    """Writes lines below a picture; letters of a line that is too long for it shrink.
-
-    Returns:
-        `(height + 18 * len(lines) + 8, width, 3)` uint8 RGB.
-    """
+    """Writes lines of 18 rows below a picture; letters of a line that is too long shrink."""
     foot = np.full((_LINE * len(lines) + 8, sheet.shape[1], 3), PAPER, np.uint8)
     for index, line in enumerate(lines):
         room = sheet.shape[1] - 2 * _GAP
@@ -249,14 +217,7 @@ def with_notes(sheet: np.ndarray, lines: Sequence[str]) -> np.ndarray:
 
 
 def panels(rows: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-    """Puts images of any sizes on one sheet.
-
-    Args:
-        rows: Rows of `(height, width, 3)` uint8 RGB images, the same number in each.
-
-    Returns:
-        The sheet, uint8 RGB on white. A cell is as large as the largest image; smaller ones are
-        centred, none is resized.
+    """Puts rows of images on one white sheet, in cells of the size of the largest one, centred.
 
     Raises:
         ValueError: when there is no image, or rows differ in number.

@@ -174,7 +174,7 @@ def as_svg(figure: Figure) -> str:
     """
     element = re.sub(r' xmlns(:xlink)?="[^"]*"|(?<=<g) id="[^"]*"', "", _svg(figure))
     element = element.replace("xlink:href", "href")
-    # It would hold for the whole page.
+    # It would apply to the full page.
     element = re.sub(r"<style.*?</style>", "", element, flags=re.DOTALL)
     variables = {INK: "ink", FAINT: "faint"}
     variables |= {colour: f"series-{index + 1}" for index, colour in enumerate(SERIES)}

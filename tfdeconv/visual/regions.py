@@ -33,14 +33,7 @@ def by_size(regions: np.ndarray) -> np.ndarray:
 
 
 def panel_counts(available: int, counts: Sequence[int] = COUNTS) -> list[int]:
-    """Returns after how many regions a panel is drawn.
-
-    Args:
-        available: Number of regions, at least 1.
-        counts: Numbers to stop at on the way.
-
-    Returns:
-        `available`, after those of `counts` that are smaller by more than a tenth.
+    """Returns the numbers of regions with a panel: `counts` below 0.9 `available`, and that.
 
     Example:
 
@@ -99,15 +92,12 @@ def draw_aggregation(
 
 
 def with_boxes(photograph: np.ndarray, regions: np.ndarray, old: int) -> np.ndarray:
-    """Draws boxes over a dimmed photograph.
+    """Draws boxes over a copy of a photograph, which is dimmed.
 
     Args:
         photograph: `(height, width, 3)` uint8 RGB.
         regions: `(n, 4)` boxes in its pixels; they are cut at its border.
         old: How many of them, the first ones, are gray; the others are yellow and lie above.
-
-    Returns:
-        `(height, width, 3)` uint8 RGB; `photograph` is not changed.
     """
     import cv2
 
@@ -175,11 +165,7 @@ def draw_heatmaps(rows: Sequence[Row], notes: Sequence[str]) -> np.ndarray:
 
 
 def heat_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lays a heatmap over the gray photograph: `(height, width, 3)` uint8, dark to light yellow.
-
-    Args:
-        image: `(height, width, 3)` uint8 RGB.
-        heat: `(height, width)` float32 in [0, 1].
+    """Lays a heatmap, `(height, width)` in [0, 1], over the gray photograph.
 
     Example:
 

@@ -165,7 +165,7 @@ class Report:
         self._parts += [f"<p>{escape(text)}</p>" for text in paragraphs]
 
     def add_note(self, text: str) -> None:
-        """Adds small print, such as the machine and the versions."""
+        """Adds small print, e.g. the machine and the versions."""
         self._parts.append(f'<p class="note">{escape(text)}</p>')
 
     def add_key_figures(self, figures: Sequence[tuple[str, str]]) -> None:
@@ -268,7 +268,7 @@ class Report:
         )
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Writes the page to `path`, whole or not at all."""
+        """Writes the page to `path`, or nothing if it fails."""
         files.write_text(path, self.html())
 
     def _figure(self, caption: str, image: np.ndarray) -> str:

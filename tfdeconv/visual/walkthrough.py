@@ -110,14 +110,9 @@ def walkthrough_page(walk: Walk) -> Report:
 
 
 def scaled(image: np.ndarray, pixels: int = LARGE) -> np.ndarray:
-    """Resizes a photograph, a map of values or a label map for the page.
+    """Resizes a photograph, a map of values or a label map to an area in pixels, as `resized` does.
 
-    Args:
-        image: `(height, width, 3)` uint8, `(height, width)` float32, or uint8 labels.
-        pixels: The area; small images are enlarged at most four times.
-
-    Returns:
-        The picture, its longer side at most 1200 pixels. Labels are not mixed.
+    The longer side is at most 1200 pixels, and small images are enlarged at most four times.
 
     Example:
 
@@ -134,15 +129,7 @@ def scaled(image: np.ndarray, pixels: int = LARGE) -> np.ndarray:
 def marked(
     photograph: np.ndarray, pixels: np.ndarray, ignored: np.ndarray | None = None
 ) -> np.ndarray:
-    """Marks pixels in red over a dimmed gray photograph.
-
-    Args:
-        photograph: `(height, width, 3)` uint8 RGB.
-        pixels: `(height, width)` bool, those to mark.
-        ignored: `(height, width)` bool, those that are white; none by default.
-
-    Returns:
-        `(height, width, 3)` uint8 RGB.
+    """Marks pixels in red over a dimmed gray photograph; ignored ones are white.
 
     Example:
 
@@ -262,8 +249,8 @@ def _add_growth(report: Report, walk: Walk, proposed: Proposed, number: int) -> 
         f"{number}. Aggregation",
         "Regions overlap, and their scores are merged per pixel, the best proposals first; new "
         "regions are yellow. Mode max takes the largest log probability of each class, mean the "
-        "mean of the log probabilities, and release the largest raw score, as the authors' code "
-        f"does. The following sections show {next(iter(proposed.growth))}.",
+        "mean of the log probabilities; the authors' code takes the largest raw score. The "
+        f"following sections show mode {next(iter(proposed.growth))}.",
     )
     picture = scaled(walk.image, SMALL)
     regions = proposed.regions * (picture.shape[1] / walk.image.shape[1])
