@@ -10,8 +10,9 @@ Caffe and protocol buffers are not needed. In DeconvNet's file for inference the
 statistics are folded into the scales (--folded, the default); the files of its training have no
 statistics (--unfolded). The file itself does not tell which it is.
 
-The weights of DeconvNet are POSTECH's, for individual research only: neither they nor the converted
-file may be redistributed. FCN's are free for any use. tfdeconv contains no weights.
+The weights of DeconvNet are POSTECH's: for individual research only, not to be passed on, and
+neither is the converted file. FCN's are free for any use. No weights are shipped with tfdeconv,
+converted ones included.
 
   tfdeconv import-caffe DeconvNet_trainval_inference.caffemodel --network deconvnet \\
       --out deconvnet.keras
