@@ -9,7 +9,7 @@ import pytest
 
 from tests.segmentation.networks import colour_network, open_network, painted
 from tfdeconv import boxes, images, labels
-from tfdeconv.cli import evaluate
+from tfdeconv.cli import evaluate, options
 from tfdeconv.crf import DenseCRF
 from tfdeconv.errors import UserError
 from tfdeconv.segmentation.segmenter import Segmenter
@@ -121,13 +121,13 @@ def test_release_is_one_switch_that_others_override(monkeypatch) -> None:
     monkeypatch.setattr(
         "tfdeconv.segmentation.segmenter.Segmenter", lambda model, **options: options
     )
-    chosen, _ = evaluate.open_segmenter(parse("model", "data", "--release", "--crf"))
+    chosen, _ = options.open_segmenter(parse("model", "data", "--release", "--crf"))
     assert chosen == {
         "aggregate": "raw_max",
         "ensemble_mode": "product",
         "crf": DenseCRF.release(),
     }
-    chosen, _ = evaluate.open_segmenter(parse("model", "data", "--release", "--aggregate", "max"))
+    chosen, _ = options.open_segmenter(parse("model", "data", "--release", "--aggregate", "max"))
     assert chosen == {"aggregate": "max", "ensemble_mode": "product"}
 
 

@@ -33,7 +33,7 @@ def test_writes_a_table_and_a_chart(tmp_path, capsys) -> None:
     chart = ElementTree.fromstring((out / "lesion.svg").read_text())
     assert chart.get("aria-label").startswith("residual on 1 image of val")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "error (1 - mean IoU) of the whole network: 0.0000"
+    assert lines[0] == "error (1 - mean IoU) of the full network: 0.0000"
     assert lines[1].startswith("without one block: mean 0.") and lines[1].endswith("without turns")
     assert lines[2].startswith("without 2 blocks: mean 0.")
     assert lines[3] == f"{out / 'lesion.svg'}: residual on 1 image of val"

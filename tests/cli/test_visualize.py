@@ -10,12 +10,12 @@ import pytest
 from tests.layers_helpers import switch_network
 from tests.segmentation.networks import colour_network, open_network, painted
 from tfdeconv import boxes, images
-from tfdeconv.cli import shown, visualize
+from tfdeconv.cli import visualize
 from tfdeconv.data.crops import enlarge_to_square
 from tfdeconv.errors import UserError
 from tfdeconv.layers import MaxPoolWithArgmax
 from tfdeconv.segmentation.segmenter import Segmenter
-from tfdeconv.visual.aggregation import by_size, draw_aggregation
+from tfdeconv.visual.regions import by_size, draw_aggregation
 
 NAMES = ("ground", "red", "green")
 
@@ -64,7 +64,7 @@ def test_activations(folder, tmp_path, capsys) -> None:
 
 def test_the_object_is_shown_with_the_margin_that_the_network_sees() -> None:
     image = painted(30, 44)[0]
-    crop, inside = shown.shown_to(colour_network(12), image, (5, 5.4, 15, 15.4))
+    crop, inside = visualize.network_input(colour_network(12), image, (5, 5.4, 15, 15.4))
     region = enlarge_to_square([[5, 5.4, 15, 15.4]]).numpy()[0]
     assert (region[2:] - region[:2] == 12).all()
     top, left, bottom, right = region
@@ -73,14 +73,14 @@ def test_the_object_is_shown_with_the_margin_that_the_network_sees() -> None:
 
 
 def test_the_margin_of_the_whole_image_is_not_inside() -> None:
-    crop, inside = shown.shown_to(colour_network(48), np.full((20, 40, 3), 9, np.uint8))
+    crop, inside = visualize.network_input(colour_network(48), np.full((20, 40, 3), 9, np.uint8))
     assert crop.shape == (48, 48, 3) and (crop[inside == 1] == 9).all()
     assert inside.sum() == 20 * 40 and not crop[inside == 0].any()
 
 
 def test_a_network_for_any_size_is_shown_the_whole_image_whatever_the_box() -> None:
     image = painted(30, 44)[0]
-    picture, inside = shown.shown_to(open_network(16), image, (5, 6, 15, 26))
+    picture, inside = visualize.network_input(open_network(16), image, (5, 6, 15, 26))
     assert picture.shape == (32, 48, 3) and inside.shape == (32, 48)
     np.testing.assert_array_equal(picture[:30, :44], image)
     assert (picture[30:] == [123, 117, 104]).all() and inside.sum() == 10 * 20
@@ -89,7 +89,7 @@ def test_a_network_for_any_size_is_shown_the_whole_image_whatever_the_box() -> N
 def test_another_network_beside(folder, tmp_path, capsys) -> None:
     out = tmp_path / "figure.png"
     words = (folder / "unpooling.keras", folder / "photo.png", "--out", out)
-    run(*words, "--beside", folder / "fcn.keras")
+    run(*words, "--compare", folder / "fcn.keras")
     assert images.read_image(out).shape == (8 + 4 * 274 + 44, 8 + 4 * 232, 3)
     assert ": 3 steps of the decoder for" in capsys.readouterr().out
 
@@ -125,17 +125,21 @@ def test_proposals_of_a_file(folder, tmp_path, capsys) -> None:
     ("model", "words", "message"),
     [
         ("colours", (), r"must have layers that enlarge a map"),
-        ("unpooling", ("--beside", "MISSING"), r"MISSING` must be a \.keras file"),
+        ("unpooling", ("--compare", "MISSING"), r"MISSING` must be a \.keras file"),
         ("unpooling", ("--box", "100,0,120,20"), r"`--box` must show some of the image, 30 pixels"),
-        ("unpooling", ("--aggregation", "--box", "0,0,9,9"), r"`--aggregation` must stand alone"),
+        ("unpooling", ("--aggregation", "--box", "0,0,9,9"), r"`--aggregation` must not come with"),
         ("fcn", ("--switches",), r"must have switches.*'fcn', which has none"),
-        ("unpooling", ("--switches", "--beside", "fcn.keras"), r"`--switches` must come without"),
+        ("unpooling", ("--switches", "--compare", "fcn.keras"), r"`--switches` must not come with"),
         ("heights", (), r"must map RGB images of one square size"),
-        ("unpooling", ("--beside", "colours.keras"), r"must have layers that enlarge a map"),
-        ("unpooling", ("--beside", "renamed.keras"), r"`--beside` must .* 3 \(ground, green, red"),
-        ("deep", (), r"images of every size.* 30x44 pixels. Show it a larger image"),
-        ("deep", ("--switches",), r"images of every size.* 30x44 pixels. Show it a larger image"),
-        ("fcn", ("--aggregation",), r"sees whole images.* Leave --aggregation out"),
+        ("unpooling", ("--compare", "colours.keras"), r"must have layers that enlarge a map"),
+        (
+            "unpooling",
+            ("--compare", "renamed.keras"),
+            r"`--compare` must .* 3 \(ground, green, red",
+        ),
+        ("deep", (), r"images of every size.* 30x44 pixels. Give a larger image"),
+        ("deep", ("--switches",), r"images of every size.* 30x44 pixels. Give a larger image"),
+        ("fcn", ("--aggregation",), r"images of any size.* Leave --aggregation out"),
         ("missing", (), r"missing.keras` must be a \.keras file"),
     ],
 )
@@ -150,7 +154,7 @@ def test_mistakes_are_told(folder, tmp_path, monkeypatch, model, words, message)
 def test_a_photograph_that_is_missing_and_an_ending_that_is_wrong(folder, tmp_path) -> None:
     with pytest.raises(UserError, match=r"nothing.jpg` must be a file that can be read"):
         run("no model", tmp_path / "nothing.jpg", "--out", tmp_path / "figure.png")
-    with pytest.raises(UserError, match=r"must be a \.png file. Received: `figure.jpg`"):
+    with pytest.raises(UserError, match=r"must end in \.png. Received: `figure.jpg`"):
         run("no model", folder / "photo.png", "--out", "figure.jpg")
 
 

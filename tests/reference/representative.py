@@ -31,7 +31,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def representative_channel(maps: np.ndarray, probability: np.ndarray) -> int:
-    """What `tfdeconv.visual.representative.representative_channel` finds, in smaller maps."""
+    """What `tfdeconv.visual.activations.representative_channel` finds, in smaller maps."""
     target = average(probability, *maps.shape[:2])
     found = [correlation(maps[..., k], target) for k in range(maps.shape[-1])]
     if all(value is None for value in found):

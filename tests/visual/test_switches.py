@@ -9,9 +9,15 @@ from tests.layers_helpers import switch_network
 from tests.reference import switches as reference
 from tfdeconv.errors import UserError
 from tfdeconv.layers import MaxPoolWithArgmax
-from tfdeconv.visual.overlay import class_colours
-from tfdeconv.visual.switch_panels import coloured_places, draw_switches
-from tfdeconv.visual.switches import Level, Pooled, network_switches, trace
+from tfdeconv.visual.pictures import class_colours
+from tfdeconv.visual.switches import (
+    Level,
+    Pooled,
+    coloured_places,
+    draw_switches,
+    network_switches,
+    trace,
+)
 
 
 def pooled(size, window, channels, seed):

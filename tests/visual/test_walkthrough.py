@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 
 from tests.visual.test_report import Balance
-from tfdeconv.visual.inline import data_uri
-from tfdeconv.visual.walk import Proposed, Sample, Walk, at_size, errors, marked, scaled
-from tfdeconv.visual.walkthrough import walkthrough_page
+from tfdeconv.metrics import confusion_matrix, mean_iou
+from tfdeconv.visual.pictures import resized
+from tfdeconv.visual.report import data_uri
+from tfdeconv.visual.walkthrough import (
+    Proposed,
+    Sample,
+    Walk,
+    errors,
+    marked,
+    scaled,
+    walkthrough_page,
+)
 
 NAMES = ("ground", "<tree>", "sky")
 MEGABYTE = 10**6
@@ -20,15 +29,13 @@ def walk(height=40, width=60, regions=51, truth=True, **fields) -> Walk:
     labels = rng.integers(0, 3, (height, width)).astype(np.uint8)
     steps = [count for count in (1, 5, 10, 25) if count < regions] + [regions]
     boxes = np.sort(rng.integers(0, min(height, width), (regions, 2, 2)), axis=1).reshape(-1, 4)
-    sample = Sample(rng.integers(0, 256, (64, 64, 3)), rng.normal(size=(64, 64, 3)), 64)
-    small = scaled(labels, 280 * 210)
+    sample = Sample(boxes[0], rng.integers(0, 256, (64, 64, 3)), rng.normal(size=(64, 64, 3)))
     proposed = Proposed(
         rng.random((height, width)).astype(np.float32),
         boxes,
         boxes,
         [sample] * 5,
-        {mode: dict.fromkeys(steps, small) for mode in ("max", "mean")},
-        {mode: dict.fromkeys(steps, 0.25) for mode in ("max", "mean")} if truth else {},
+        {mode: dict.fromkeys(steps, labels) for mode in ("max", "mean")},
     )
     probabilities = rng.dirichlet((1, 1, 1), (height, width)).astype(np.float32)
     image = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
@@ -48,9 +55,14 @@ def test_the_page_has_every_step_in_order(page) -> None:
     headings = re.findall(r"<h2>(\d)\. ([^<]+)</h2>", page)
     assert [int(number) for number, _ in headings] == [1, 2, 3, 4, 5, 6, 7]
     assert [words.split()[0] for _, words in headings] == [
-        "The", "Proposals", "What", "Aggregation,", "Probabilities", "The", "The",
+        "Photograph", "Proposals", "Single", "Aggregation", "Probabilities", "CRF", "Result",
     ]  # fmt: skip
-    for text in ("51 regions", "max, 25: IoU 0.25", "mean, 51: IoU 0.25", "wrong after", "1.25 s"):
+    found = walk()
+    iou = mean_iou(confusion_matrix(found.truth, found.labels, 3))
+    for text in (
+        *("51 regions", f"max, 25: IoU {iou:.2f}", f"mean, 51: IoU {iou:.2f}"),
+        *("wrong after", "1.25 s"),
+    ):
         assert text in page
 
 
@@ -69,7 +81,7 @@ def test_a_network_for_whole_images_has_the_steps_that_there_are() -> None:
     html = walkthrough_page(walk(truth=False, seen=seen, proposed=None)).html()
     headings = re.findall(r"<h2>\d\. ([^<]+)</h2>", html)
     assert [words.split()[-1] for words in headings] == [
-        "photograph", "sees", "Probabilities", "CRF", "result",
+        "Photograph", "input", "Probabilities", "CRF", "Result",
     ]  # fmt: skip
     assert "48 x 32 pixels" in html and "wrong" not in html and "IoU" not in html
 
@@ -93,7 +105,7 @@ def test_pictures_have_one_area_and_small_ones_are_not_blown_up() -> None:
     assert scaled(np.zeros((10, 9000, 3), np.uint8)).shape == (1, 1200, 3)
     labels = scaled(np.array([[0, 7]], np.uint8))
     assert labels.dtype == np.uint8 and set(np.unique(labels)) == {0, 7}
-    assert at_size(labels, np.zeros((3, 5, 3))).shape == (3, 5)
+    assert resized(labels, (3, 5)).shape == (3, 5)
 
 
 def test_errors_are_red_where_they_count() -> None:

@@ -1,16 +1,14 @@
-"""Learn where objects are from nothing but the classes of images: class activation maps.
+"""Localises objects with image labels alone (class activation maps).
 
-Trains two small classifiers on the split train of DATA, one that averages its last maps over the
-image and one that takes their maximum (Zhou et al., CVPR 2016). Of the label maps they are shown
-which classes an image has, and nothing else. The map of a class, enlarged to the image, is where
-the classifier sees it. The object proposal inside of which the class is seen best, moved to where
-the colours change, is compared with the objects of the split val; so is the paper's box around the
-largest connected part of the map above a threshold.
+Trains two small classifiers on the split train of DATA, one with average and one with maximum
+pooling over its last maps (Zhou et al., CVPR 2016). Of the label maps only the classes of each
+image are used. The map of a class, resized to the image, is its heatmap. Two boxes are compared
+with the objects of the split val: the object proposal with the best score, refined to edges in the
+image, and the paper's box around the largest connected part of the map above a threshold.
 
-Written are DIR/average and DIR/maximum (run folders), DIR/cam.png (both side by side, the first
-images of val), DIR/cam.json (the numbers), and DIR/pseudo: the images of train with label maps
-guessed by the network that averages, 255 where in doubt, for `tfdeconv train`. A second call opens
-what is trained already.
+Writes DIR/average and DIR/maximum (run folders), DIR/cam.png (heatmaps of the first images of val),
+DIR/cam.json (the measures), and DIR/pseudo: the images of train with pseudo-labels of the network
+with average pooling, 255 where uncertain, for `tfdeconv train`. A second call uses what is trained.
 
   tfdeconv draw single --objects 1 --images 2000 --val 200
   tfdeconv cam single --out cam
@@ -24,38 +22,30 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from tfdeconv.cli.numbers import whole
+from tfdeconv.cli import options
 
 if TYPE_CHECKING:
     from tfdeconv.data.voc import Split
     from tfdeconv.weak.localise import Found
 
 ROWS = 6
-HELP = "find objects by a classifier of images: heatmaps, boxes, pseudo-labels"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments; the defaults of the training live in `Recipe`."""
-    parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
+    """Adds the command's arguments; the defaults of the training are those of `Recipe`."""
+    options.add_data(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
-    for name, kind, text in (
-        ("steps", whole(1), "steps of each training (default 3000)"),
-        ("input_size", whole(32), "side of the images at the end of the training (default 192)"),
-        ("width", float, "factor on the channels; paper: 1 (default 0.125)"),
-        ("batch_size", whole(1), "images of a step (default 24)"),
-    ):
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            metavar="N",
-            default=argparse.SUPPRESS,
-            help=text,
-        )
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="default 0")
+    options.add_number(parser, "steps", "steps of each training (default 3000)")
+    options.add_number(parser, "input-size", "final side of the images (default 192)", least=32)
+    parser.add_argument(
+        "--width", metavar="W", type=float, help="factor on the channels; paper: 1 (default 0.125)"
+    )
+    options.add_number(parser, "batch-size", "images of a batch (default 24)")
+    options.add_number(parser, "seed", "random seed (default 0)", least=0, default=0)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Trains, measures, draws, writes the pseudo-labels, and prints the numbers."""
+    """Trains, measures, draws, writes the pseudo-labels, and prints the measures."""
     from tfdeconv import files
     from tfdeconv.data.voc import read_split
     from tfdeconv.images import encode_png
@@ -71,8 +61,7 @@ def run(args: argparse.Namespace) -> None:
     train, val = read_split(args.data, "train"), read_split(args.data, "val")
     require_apart(train, out / "pseudo")
     require_objects(val)
-    chosen = vars(args).keys() & vars(Recipe()).keys()
-    recipe = Recipe(**{name: getattr(args, name) for name in chosen})
+    recipe = Recipe(**options.given(args, *vars(Recipe())))
     numbers: dict[str, Any] = {}
     found: dict[str, list[Found]] = {}
     localisers = {}
@@ -89,12 +78,12 @@ def run(args: argparse.Namespace) -> None:
         numbers[pooling] = localise.summary(found[pooling])._asdict()
     files.write_bytes(out / "cam.png", encode_png(_picture(val, found)))
     mean_iou = write_pseudo_set(localisers["average"], train, out / "pseudo")
-    # No pixel is given a label where every one is in doubt, and JSON has no NaN.
+    # Where all pixels are uncertain, there is no IoU, and JSON has no NaN.
     numbers["pseudo_labels"] = {"mean_iou": None if math.isnan(mean_iou) else mean_iou}
     files.write_json(out / "cam.json", numbers)
     for pooling in POOLINGS:
         print(f"{pooling:<8} {_line(numbers[pooling])}")
-    print(f"{out / 'pseudo'}: mean IoU of the labels given {mean_iou:.3f}")
+    print(f"{out / 'pseudo'}: mean IoU of the pseudo-labels {mean_iou:.3f}")
     print(f"{out / 'cam.png'}: both poolings, side by side")
 
 
@@ -108,20 +97,20 @@ def _line(numbers: dict[str, float]) -> str:
 
 def _picture(val: Split, found: dict[str, list[Found]]) -> Any:
     from tfdeconv import images
-    from tfdeconv.visual.localisation import Row, Seen, draw_localisation
+    from tfdeconv.visual.regions import Heatmap, Row, draw_heatmaps
     from tfdeconv.weak.localise import RIGHT
 
     rows = []
-    for several in list(zip(*found.values(), strict=True))[:ROWS]:
-        one = several[0]
-        seen = [
-            Seen(f"{pooling} pooling", f"box IoU {each.iou:.2f}", each.heat, each.box)
-            for pooling, each in zip(found, several, strict=True)
+    for of_poolings in list(zip(*found.values(), strict=True))[:ROWS]:
+        one = of_poolings[0]
+        heatmaps = [
+            Heatmap(f"{pooling} pooling", f"box IoU {each.iou:.2f}", each.heat, each.box)
+            for pooling, each in zip(found, of_poolings, strict=True)
         ]
         image = images.read_image(val.image_path(one.image_id))
-        rows.append(Row(image, val.class_names[one.label], one.truth, seen))
+        rows.append(Row(image, val.class_names[one.label], one.truth, heatmaps))
     notes = [
-        "White: the object. Blue: the proposal that is seen best, moved to the edges of colours.",
-        f"A box is right from an IoU of {RIGHT:g} on. The first images of the split, unchosen.",
+        "White: the object. Blue: the proposal with the best score, refined to edges.",
+        f"A box is right from an IoU of {RIGHT:g} on. The first images of the split.",
     ]
-    return draw_localisation(rows, notes)
+    return draw_heatmaps(rows, notes)

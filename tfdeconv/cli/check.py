@@ -1,16 +1,24 @@
-"""tfdeconv check drawn/"""
+"""Checks a data set and names every bad file.
+
+Checks the lists of images, photographs, label maps and instance maps of a data set in PASCAL VOC
+layout: missing or damaged files, sizes that differ, labels without a class. The exit status is 1
+if there is a problem.
+
+  tfdeconv check DATA
+  tfdeconv check DATA --split val
+"""
 
 from __future__ import annotations
 
 import argparse
 
-HELP = "check a data set: every problem with the name of its file"
+from tfdeconv.cli import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("data", metavar="DATA", help="data set in PASCAL VOC layout")
-    parser.add_argument("--split", metavar="NAME", help="only this split (default: all of them)")
+    options.add_data(parser)
+    parser.add_argument("--split", metavar="NAME", help="only this split (default: all)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -20,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
 
     names = [args.split] if args.split else voc.split_names(args.data) or ["train"]
     reports = [check_split(voc.read_split(args.data, name)) for name in names]
-    # An image may stand in several lists; what is wrong with it is told once.
+    # An image may be in more than one list; its problems are printed once.
     for problem in dict.fromkeys(problem for report in reports for problem in report.problems):
         print(problem)
     for report in reports:

@@ -1,7 +1,8 @@
-"""Draws a data set of its own: eight textured classes, overlapping, on cluttered backgrounds.
+"""Draws a labelled data set for experiments.
 
-The folder has PASCAL VOC layout, so that every other command takes it. The same seed gives the same
-pictures, and a second call with more --images keeps those that stand.
+The images have eight classes of textured, overlapping objects on cluttered backgrounds. The folder
+has PASCAL VOC layout, so that every other command accepts it. The same seed gives the same images,
+and a second call with a larger --images keeps the existing ones.
 
   tfdeconv draw drawn --images 800 --val 100
   tfdeconv draw single --objects 1
@@ -12,32 +13,28 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "draw a labelled data set in VOC layout to try everything on"
+from tfdeconv.cli.options import given
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments; the defaults live in `draw_dataset`."""
+    """Adds the command's arguments; the defaults are those of `draw_dataset`."""
     parser.add_argument(
-        "out", metavar="OUT", help="new or empty folder, or a drawn data set to go on with"
+        "out", metavar="OUT", help="new or empty folder, or a drawn data set to extend"
     )
     for name, text in (
-        ("images", "number of training pictures (default 800)"),
-        ("val", "number of validation pictures (default 100)"),
-        ("seed", "another seed, other pictures (default 0)"),
-        ("objects", "objects of a picture, 1 to 6 (default two to six, as chance has it)"),
+        ("images", "number of training images (default 800)"),
+        ("val", "number of validation images (default 100)"),
+        ("seed", "random seed (default 0)"),
+        ("objects", "objects in an image, 1 to 6 (default: 2 to 6 at random)"),
     ):
-        parser.add_argument(
-            f"--{name}", type=int, metavar="N", default=argparse.SUPPRESS, help=text
-        )
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=text)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Draws the data set and prints where it is and what it holds."""
+    """Draws the data set and prints its folder and its size."""
     from tfdeconv.data.drawn import draw_dataset
 
-    names = ("images", "val", "seed", "objects")
-    chosen = {name: getattr(args, name) for name in names if hasattr(args, name)}
-    print(describe(draw_dataset(args.out, **chosen)))
+    print(describe(draw_dataset(args.out, **given(args, "images", "val", "seed", "objects"))))
 
 
 def describe(root: Path) -> str:

@@ -1,15 +1,15 @@
-"""Writes a SavedModel that TensorFlow Serving and its like can load.
+"""Exports a SavedModel for a model server, or a LiteRT or ONNX file.
 
-OUT/1 (then OUT/2, ...) answers encoded photographs with label PNGs (`segment_bytes`), pixels and
-boxes with labels and confidence (`segment`), and crops with scores (`regions`). It needs neither
-Python nor Keras to run.
+The SavedModel OUT/1 (then OUT/2, ...) runs in TensorFlow Serving and other runtimes, without Python
+and Keras. Its signatures: `segment_bytes` takes encoded photographs and returns label PNGs,
+`segment` takes pixels and boxes and returns labels and confidence, `regions` takes crops and
+returns scores.
 
   tfdeconv export runs/stage2 served
   tfdeconv export runs/stage2 served --crf --precision bfloat16
   tfdeconv export runs/stage2 served --server server
 
-With --format litert or onnx OUT is one file, which holds `regions` alone for other runtimes, such
-as those of phones.
+With --format litert or onnx OUT is one file with `regions` alone, for phones and other runtimes:
 
   tfdeconv export runs/stage2 regions.tflite --format litert --quantize
   tfdeconv export runs/fcn8s regions.onnx --format onnx --input-size 256
@@ -18,85 +18,80 @@ as those of phones.
 import argparse
 import importlib.util
 
-from tfdeconv.cli.evaluate import add_combination
-from tfdeconv.cli.numbers import whole
+from tfdeconv.cli import options
 
-HELP = "write a SavedModel that a model server can load, or a LiteRT or ONNX file"
-# What some formats only take.
 _OF_SAVED_MODELS = ("boxes", "aggregate", "precision", "max_pixels", "crf", "server")
 _OF_FILES = ("quantize", "input_size")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments; the defaults live in `export_saved_model`."""
-    parser.add_argument("model", metavar="MODEL", help="a .keras file, run folder or preset")
+    """Adds the command's arguments; the defaults are those of `export_saved_model`."""
+    options.add_model(parser)
     parser.add_argument(
-        "out", metavar="OUT", help="folder of versions, to which one is added; or the file to write"
+        "out", metavar="OUT", help="folder, to which a version is added; or file to write"
     )
     parser.add_argument(
         "--format",
         choices=("saved_model", "litert", "onnx"),
         default="saved_model",
-        help="what to write (default saved_model); litert: a .tflite file, onnx: an .onnx file",
+        help="format to write (default saved_model); litert: a .tflite file, onnx: an .onnx file",
     )
     parser.add_argument(
         "--quantize",
         action="store_true",
-        help="litert: int8 weights, a quarter of the bytes; some labels change",
+        help="litert: int8 weights, a quarter of the size; some labels change",
     )
     parser.add_argument(
         "--input-size",
         metavar="S",
         type=int,
-        help="litert, onnx: side of the crops, for a network that takes every size",
+        help="litert, onnx: side of the crops, for a network without an input size",
     )
-    _add_of_saved_models(parser)
-
-
-def _add_of_saved_models(parser: argparse.ArgumentParser) -> None:
-    add_combination(parser)
-    parser.add_argument(
-        "--crf",
-        action="store_true",
-        help="let the server refine labels to the edges of the image with a fully connected CRF; "
-        "`regions` stays as it is",
-    )
+    options.add_regions(parser)
+    parser.add_argument("--crf", action="store_true", help="refine labels with a dense CRF")
     parser.add_argument(
         "--precision",
         choices=("float32", "bfloat16", "float16"),
-        default=argparse.SUPPRESS,
-        help="what the network computes in and its kernels are stored in (default float32); half "
-        "precision takes half the disk and memory, is faster on hardware made for it, and moves "
-        "some labels; float16 overflows above 65504",
+        help="precision of the network and its kernels (default float32); half precision takes "
+        "half the disk and memory, is faster on hardware that supports it, and changes some "
+        "labels; float16 overflows above 65504",
     )
     parser.add_argument(
         "--max-pixels",
         metavar="N",
         type=_pixels,
-        default=argparse.SUPPRESS,
-        help="refuse images of more pixels before they are decoded (default 33554432)",
+        help="refuse larger images before they are decoded (default 33554432)",
     )
     parser.add_argument(
         "--server",
         metavar="DIR",
-        help="write here what TensorFlow Serving is started with (models.config, batching.config, "
-        "compose.yaml), filled in for OUT",
+        help="also write the configuration of TensorFlow Serving for OUT (models.config, "
+        "batching.config, compose.yaml)",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Exports the model and prints where it is."""
-    if args.format != "saved_model":
+    """Exports the model and prints its path."""
+    saved_model = args.format == "saved_model"
+    options.refuse(
+        args,
+        _OF_FILES if saved_model else _OF_SAVED_MODELS,
+        f"must come with another --format. Received: --format {args.format}. See `tfdeconv export "
+        "--help`.",
+    )
+    if saved_model:
+        _export_saved_model(args)
+    else:
         _export_file(args)
-        return
-    _refuse(args, _OF_FILES)
+
+
+def _export_saved_model(args: argparse.Namespace) -> None:
     from tfdeconv.crf import DenseCRF
     from tfdeconv.export import export_saved_model
     from tfdeconv.export.server_files import write_server_files
     from tfdeconv.models import load_for_inference
 
-    names = ("boxes", "aggregate", "precision", "max_pixels")
-    chosen = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    chosen = options.given(args, "boxes", "aggregate", "precision", "max_pixels")
     if args.crf:
         chosen["crf"] = DenseCRF()
     folder = export_saved_model(load_for_inference(args.model), args.out, **chosen)
@@ -113,7 +108,6 @@ def _export_file(args: argparse.Namespace) -> None:
     from tfdeconv.export import export_litert, export_onnx
     from tfdeconv.models import load_for_inference
 
-    _refuse(args, _OF_SAVED_MODELS)
     if args.format == "litert":
         quantize = "dynamic" if args.quantize else None
         file = export_litert(load_for_inference(args.model), args.out, quantize, args.input_size)
@@ -124,21 +118,7 @@ def _export_file(args: argparse.Namespace) -> None:
     print(f"{file}: to check it, tfdeconv verify {file} {args.model}")
 
 
-def _refuse(args: argparse.Namespace, names: tuple[str, ...]) -> None:
-    from tfdeconv.errors import UserError
-
-    # `--boxes 0` is given, too.
-    values = {name: getattr(args, name, None) for name in names}
-    given = [name for name, value in values.items() if value is not None and value is not False]
-    if given:
-        option = "--" + given[0].replace("_", "-")
-        raise UserError(
-            f"{option} must come with another --format. Received: --format {args.format}. "
-            "`tfdeconv export --help` says what each takes."
-        )
-
-
 def _pixels(text: str) -> int:
     from tfdeconv.images import MAX_PIXELS
 
-    return whole(1, MAX_PIXELS)(text)
+    return options.whole_number(1, MAX_PIXELS)(text)

@@ -1,14 +1,14 @@
-"""Turns a .caffemodel into a Keras model: the published weights of DeconvNet, FCN or VGG-16.
+"""Converts a .caffemodel of DeconvNet, FCN or VGG-16 to Keras.
 
   DeconvNet_trainval_inference.caffemodel   --network deconvnet   ready to segment
-  stage_2_train_result.caffemodel           --network deconvnet --unfolded   to be fine-tuned, or to
-                                            segment with once `tfdeconv recalibrate` has run
+  stage_2_train_result.caffemodel           --network deconvnet --unfolded   to fine-tune, or to
+                                            segment with after `tfdeconv recalibrate`
   fcn-8s-pascal.caffemodel, fcn8s-heavy-pascal.caffemodel         --network fcn8s, for the ensemble
-  VGG_ILSVRC_16_layers(_conv).caffemodel    --network vgg16   an encoder that training starts from
+  VGG_ILSVRC_16_layers(_conv).caffemodel    --network vgg16   an encoder to start training from
 
-Neither Caffe nor protocol buffers are needed. A file of DeconvNet does not say whether the
-statistics of batch normalisation are folded into its scales, as in the one for inference, or not
-there at all, as in those of training: --folded is the default.
+Caffe and protocol buffers are not needed. In DeconvNet's file for inference the batch-norm
+statistics are folded into the scales (--folded, the default); the files of its training have no
+statistics (--unfolded). The file itself does not tell which it is.
 
 The weights of DeconvNet are POSTECH's: for individual research only, not to be passed on, and
 neither is the converted file. FCN's are free for any use. No weights are shipped with tfdeconv,
@@ -19,8 +19,8 @@ converted ones included.
   tfdeconv import-caffe stage_2_train_result.caffemodel --network deconvnet --unfolded \\
       --num-classes 5 --out start.keras
 
-With --preset in place of --out, a directory for KerasHub is written, with class names, palette and
-preprocessing inside; the commands of tfdeconv take it for a model, too. It needs keras-hub.
+--preset writes a KerasHub preset (class names, palette and preprocessing included), which the
+commands of tfdeconv also accept as a model. It needs keras-hub.
 
   tfdeconv import-caffe DeconvNet_trainval_inference.caffemodel --network deconvnet \\
       --preset deconvnet_voc
@@ -34,54 +34,49 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfdeconv.cli.numbers import whole
+from tfdeconv.cli import options
 
 if TYPE_CHECKING:
     import keras
 
     from tfdeconv.weights import Blob
 
-HELP = "turn a .caffemodel of DeconvNet, FCN or VGG-16 into a Keras model"
 NETWORKS = ("deconvnet", "fcn8s", "fcn16s", "fcn32s", "vgg16")
-# Of the networks that are released.
+# Those of the published networks.
 _CLASSES, _FILTERS, _FC6_SIDE, _STRIDE = 21, 64, 7, 32
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `tfdeconv import-caffe`."""
-    parser.add_argument("file", metavar="FILE.caffemodel", help="as Caffe writes it")
-    parser.add_argument(
-        "--network", required=True, choices=NETWORKS, help="what the file was trained for"
-    )
+    """Adds the command's arguments."""
+    parser.add_argument("file", metavar="FILE.caffemodel", help="file to convert")
+    parser.add_argument("--network", required=True, choices=NETWORKS, help="network of the file")
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", metavar="FILE.keras", help="file to write")
-    target.add_argument(
-        "--preset", metavar="DIR", help="directory to write, a preset of KerasHub (not for vgg16)"
-    )
+    target.add_argument("--preset", metavar="DIR", help="KerasHub preset to write (not for vgg16)")
     parser.add_argument(
         "--num-classes",
-        type=whole(2, 255),
+        type=options.whole_number(2, 255),
         metavar="N",
-        help="classes of the network, background included (default: VOC's 21); where the file has "
-        "another number, the layers of the scores start anew",
+        help="classes of the network, including background (default: VOC's 21); if the file has "
+        "another number, the last layers are initialised randomly",
     )
     folding = parser.add_mutually_exclusive_group()
     folding.add_argument(
         "--folded",
         action="store_true",
         default=True,
-        help="the file is for inference, its batch normalisation is scale * x + shift (default)",
+        help="file for inference: batch normalisation is scale * x + shift (default)",
     )
     folding.add_argument(
         "--unfolded",
         action="store_false",
         dest="folded",
-        help="the file is of training; statistics have to be measured before inference",
+        help="file of training, without batch-norm statistics",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Converts and prints what became of the layers."""
+    """Converts and prints how many layers were loaded."""
     from tfdeconv.weights import load_caffemodel, read_caffemodel
 
     _check(args)
@@ -91,10 +86,10 @@ def run(args: argparse.Namespace) -> None:
     _save(model, args)
     notes = list(report.notes)
     if not args.folded and args.network == "deconvnet":
-        recalibrated = args.out if args.preset is None else f"{args.preset} --out FILE.keras"
+        target = args.out or f"{args.preset} --out FILE.keras"
         notes.append(
-            "it has no statistics of batch normalisation yet; train it, or measure them by "
-            f"`tfdeconv recalibrate {recalibrated} DATA` before segmenting"
+            "the model has no batch-norm statistics; train it, or measure them with "
+            f"`tfdeconv recalibrate {target} DATA` before segmenting"
         )
     for note in notes:
         print(f"tfdeconv: warning: {note}", file=sys.stderr)
@@ -104,8 +99,8 @@ def run(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     from tfdeconv.errors import UserError
 
-    if args.out is not None and not str(args.out).endswith(".keras"):
-        raise UserError(f"`--out` must end in .keras. Received: {args.out!r}. Rename it.")
+    if args.out is not None:
+        options.output_file(args.out, ".keras")
     for option, value in (("--num-classes", args.num_classes), ("--preset", args.preset)):
         if args.network == "vgg16" and value is not None:
             raise UserError(
@@ -120,7 +115,7 @@ def _check_preset(folder: Path) -> None:
     from tfdeconv.errors import UserError
     from tfdeconv.models.preset import is_preset
 
-    # What stands there is replaced as a whole.
+    # The directory is replaced.
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_preset(folder)):
         raise UserError(
             f"`--preset` must be a new directory, or one that holds a preset. Received: {folder}, "
@@ -136,14 +131,14 @@ def _save(model: keras.Model, args: argparse.Namespace) -> None:
     from tfdeconv import files
 
     if args.preset is None:
-        with files.replacing(args.out) as beside:
-            model.save(beside)
+        with files.replacing(args.out) as temporary:
+            model.save(temporary)
         return
     from tfdeconv.hub import from_network
 
     task = from_network(model, compile=False)
-    with files.replacing(args.preset) as beside:
-        task.save_to_preset(str(beside))
+    with files.replacing(args.preset) as temporary:
+        task.save_to_preset(str(temporary))
 
 
 def _build(
@@ -154,26 +149,26 @@ def _build(
     from tfdeconv.weights.mapping import head_classes
 
     width, side = _geometry(path, found)
-    # Random numbers would be overwritten, except in a head that starts anew.
-    anew = head_classes(found) not in (None, classes)
-    options: dict[str, Any] = {} if anew else {"kernel_initializer": "zeros"}
+    # Random numbers would be overwritten, except in a head that is initialised randomly.
+    new_head = head_classes(found) not in (None, classes)
+    arguments: dict[str, Any] = {} if new_head else {"kernel_initializer": "zeros"}
     if network == "vgg16":
-        return _vgg16(width, options)
+        return _vgg16(width, arguments)
     if network == "deconvnet":
-        options |= {"input_shape": (_STRIDE * side, _STRIDE * side, 3)}
-        options |= {} if anew else {"deconv_initializer": "zeros"}
+        arguments |= {"input_shape": (_STRIDE * side, _STRIDE * side, 3)}
+        arguments |= {} if new_head else {"deconv_initializer": "zeros"}
     names = VOC_CLASSES if classes == len(VOC_CLASSES) else None
-    return build(network, num_classes=classes, width=width, class_names=names, **options)
+    return build(network, num_classes=classes, width=width, class_names=names, **arguments)
 
 
-def _vgg16(width: float, options: dict[str, Any]) -> keras.Model:
+def _vgg16(width: float, arguments: dict[str, Any]) -> keras.Model:
     import keras
 
     from tfdeconv.layers import Preprocess
     from tfdeconv.models.vgg16 import vgg16
 
     image = keras.Input((None, None, 3), name="image")
-    features = vgg16(Preprocess(name="preprocess")(image), width, **options)
+    features = vgg16(Preprocess(name="preprocess")(image), width, **arguments)
     return keras.Model(image, features["fc7"], name="vgg16")
 
 

@@ -1,14 +1,14 @@
-"""Deletes the residual blocks of a trained network, one by one and several at random.
+"""Deletes blocks of a residual network and plots its error.
 
-Without its branch a residual block hands on what it was given. A plain network breaks when a layer
-is taken out; residual networks lose little with one block, and more, smoothly, with each further
-one: they behave like ensembles of shallower networks (Veit, Wilber, Belongie; NIPS 2016). RUN is a
-trained pspnet50, pspnet101, deeplab_aspp_resnet101, frrn_a or frrn_b. Blocks whose shortcut is a
-projection, such as the first of every stage of a ResNet, have no identity to be replaced by: they
-are named, and stay. Of FRRN's units, what they add to the residual stream is deleted.
+Without its branch a residual block is the identity. A plain network breaks when a layer is deleted;
+residual networks lose little with one block and degrade smoothly with more, like ensembles of
+shallower networks (Veit, Wilber, Belongie; NIPS 2016). MODEL is a trained pspnet50, pspnet101,
+deeplab_aspp_resnet101, frrn_a or frrn_b. Blocks whose shortcut is a projection, such as the first
+of every stage of a ResNet, are not deleted; their names are printed. For the units of FRRN the
+addition to the residual stream is deleted.
 
-Written are DIR/lesion.csv, a row for every set of blocks, and DIR/lesion.svg: the error, 1 - mean
-IoU, against the number deleted (mean, lowest and highest of the sets), and without each block.
+Writes DIR/lesion.csv, a row for every set of blocks, and DIR/lesion.svg: the error, 1 - mean IoU,
+against the number of blocks (mean, minimum, maximum of the sets), and without each single block.
 
   tfdeconv train pspnet50 DATA --out runs/pspnet50
   tfdeconv lesion runs/pspnet50 DATA --out lesion
@@ -20,69 +20,48 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from tfdeconv.cli.numbers import whole
+from tfdeconv.cli import options
 
 if TYPE_CHECKING:
     from tfdeconv.segmentation.lesion import Lesion
 
-HELP = "delete a residual network's blocks and plot its error"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the command's arguments; the defaults of draws and seed live in `lesions`."""
-    parser.add_argument("model", metavar="RUN", help="a run folder, .keras file or preset")
-    parser.add_argument("data", metavar="DATA", help="folder in PASCAL VOC layout")
+    """Adds the command's arguments; the defaults of draws and seed are those of `lesions`."""
+    options.add_model(parser)
+    options.add_split(parser, images=20)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
-    parser.add_argument("--split", metavar="NAME", default="val", help="default val")
-    parser.add_argument(
-        "--images", metavar="N", type=whole(1), default=20, help="the first N images; default 20"
-    )
-    parser.add_argument(
-        "--draws",
-        metavar="N",
-        type=whole(1),
-        default=argparse.SUPPRESS,
-        help="random sets of every number of blocks (default 5)",
-    )
-    parser.add_argument(
-        "--seed", metavar="N", type=whole(0), default=argparse.SUPPRESS, help="default 0"
-    )
+    options.add_number(parser, "draws", "random sets for every number of blocks (default 5)")
+    options.add_number(parser, "seed", "random seed (default 0)", least=0)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measures, writes both files and prints what single blocks and halves of them cost."""
-    from dataclasses import replace
-
+    """Measures, writes both files and prints the error with blocks deleted."""
     from tfdeconv import files
-    from tfdeconv.data.voc import read_split
     from tfdeconv.models import load_for_inference
     from tfdeconv.segmentation.lesion import lesions
-    from tfdeconv.visual.lesion import draw_lesions
-    from tfdeconv.visual.plots import as_document
+    from tfdeconv.visual.plots import as_document, lesion_plot
 
-    split = read_split(args.data, args.split)
-    split = replace(split, ids=split.ids[: args.images])
+    split = options.read_split(args)
     model, out = load_for_inference(args.model), files.ensure_writable_folder(args.out)
-    chosen = {name: getattr(args, name) for name in ("draws", "seed") if name in args}
-    found, projected = lesions(model, split, **chosen)
+    found, projected = lesions(model, split, **options.given(args, "draws", "seed"))
     intact = found[0].error
     single = {one.deleted[0]: one.error for one in found if len(one.deleted) == 1}
-    several: dict[int, list[float]] = {}
+    sets: dict[int, list[float]] = {}
     for one in found:
         if len(one.deleted) > 1:
-            several.setdefault(len(one.deleted), []).append(one.error)
+            sets.setdefault(len(one.deleted), []).append(one.error)
     files.write_text(out / "lesion.csv", _table(found))
-    images = f"{len(split.ids)} image{'s' * (len(split.ids) != 1)}"
-    title = f"{model.name} on {images} of {split.name}"
-    figure = draw_lesions(title, intact, single, several)
+    title = f"{model.name} on {options.counted(len(split.ids), 'image')} of {split.name}"
+    figure = lesion_plot(title, intact, single, sets)
     files.write_text(out / "lesion.svg", as_document(figure))
     if projected:
-        print(f"not deleted, their shortcuts being projections: {', '.join(projected)}")
+        print(f"not deleted, since their shortcut is a projection: {', '.join(projected)}")
     worst = max(single, key=lambda name: single[name])
     mean = sum(single.values()) / len(single)
-    print(f"error (1 - mean IoU) of the whole network: {intact:.4f}")
+    print(f"error (1 - mean IoU) of the full network: {intact:.4f}")
     print(f"without one block: mean {mean:.4f}, highest {single[worst]:.4f} without {worst}")
-    for count, errors in several.items():
+    for count, errors in sets.items():
         print(f"without {count} blocks: mean {sum(errors) / len(errors):.4f}")
     print(f"{out / 'lesion.svg'}: {title}")
 

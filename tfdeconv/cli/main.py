@@ -1,6 +1,6 @@
-"""The command `tfdeconv`: finds the sub-command, runs it, and tells mistakes in one sentence.
+"""The command `tfdeconv`: runs a sub-command and prints a user's mistake without a traceback.
 
-Nothing heavy is imported before a sub-command runs, so that `--help` answers at once.
+Nothing heavy is imported before a sub-command runs, so that `--help` is quick.
 """
 
 import argparse
@@ -35,14 +35,17 @@ COMMANDS = (
 WITHOUT_TENSORFLOW = ("draw", "propose")
 
 EPILOG = """\
-Start with `tfdeconv demo`, or on data of your own (PASCAL VOC layout):
+First steps without data: tfdeconv demo
+
+On data in PASCAL VOC layout (JPEGImages, SegmentationClass, ImageSets/Segmentation):
   tfdeconv check DATA
-  tfdeconv train stage1 DATA --out runs/stage1
-  tfdeconv propose DATA --out proposals.npz
-  tfdeconv train stage2 DATA --out runs/stage2 --init runs/stage1 --proposals proposals.npz
-  tfdeconv evaluate runs/stage2 DATA
-  tfdeconv segment runs/stage2 photo.jpg --out segmented --overlay
-  tfdeconv export runs/stage2 served
+  tfdeconv train unet DATA --out runs/unet
+  tfdeconv evaluate runs/unet DATA
+  tfdeconv segment runs/unet photo.jpg --out segmented --overlay
+  tfdeconv export runs/unet served
+
+DeconvNet is trained in two stages on object proposals: tfdeconv train --help
+Options of a command: tfdeconv COMMAND --help
 """
 
 
@@ -50,21 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: The words behind `tfdeconv`; those of the process by default.
+        arguments: The words after `tfdeconv`; those of the process by default.
 
     Returns:
         The exit status: 0 done, 1 failed, 2 wrong usage.
     """
     parsed = _parser().parse_args(arguments)
     try:
-        # Where a server does the work, it is not needed either.
+        # With --server the model server does the computation.
         served = getattr(parsed, "url", None) is not None
         if parsed.command not in WITHOUT_TENSORFLOW and not served:
             _start_tensorflow()
         return parsed.run(parsed) or 0
-    except UserError as error:
-        print(f"tfdeconv: error: {error}", file=sys.stderr)
-    except OSError as error:
+    except (UserError, OSError) as error:
         print(f"tfdeconv: error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("tfdeconv: interrupted", file=sys.stderr)
@@ -74,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tfdeconv",
-        description="Semantic segmentation with DeconvNet (Noh, Hong, Han; ICCV 2015).",
+        description="Semantic segmentation with DeconvNet (Noh, Hong, Han; ICCV 2015) and other\n"
+        "networks: train, evaluate, segment, export.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -84,10 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name in COMMANDS:
         module = importlib.import_module(f"tfdeconv.cli.{name.replace('-', '_')}")
+        description = str(module.__doc__)
         command = commands.add_parser(
             name,
-            help=module.HELP,
-            description=module.__doc__,
+            help=description.splitlines()[0].rstrip("."),
+            description=description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
@@ -97,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _start_tensorflow() -> None:
     processor.prefer_onednn()
-    # Its chatter says nothing that a user of the command could act on, and some of it is written
-    # straight to file descriptor 2, whatever TF_CPP_MIN_LOG_LEVEL says.
+    # Its messages are of no use to a user of the command, and some are written directly to file
+    # descriptor 2, whatever TF_CPP_MIN_LOG_LEVEL is.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

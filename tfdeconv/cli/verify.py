@@ -1,19 +1,16 @@
-"""Runs an exported folder in a fresh process and compares it with its model.
+"""Compares an exported model with its original.
 
-The process loads the folder by `tf.saved_model.load` and can import neither Keras nor tfdeconv.
-Scores and labels are compared; exit status 1 where they differ.
+A SavedModel folder is loaded with `tf.saved_model.load` in a process without Keras and tfdeconv. A
+.tflite or .onnx file runs in LiteRT or ONNX Runtime. Scores and labels are compared (of an int8
+file only labels); the exit status is 1 if they differ.
 
   tfdeconv verify served runs/stage2
-
-A .tflite or .onnx file is run in LiteRT or ONNX Runtime, and its scores and labels are compared; of
-an int8 file the share of equal labels alone counts.
-
   tfdeconv verify regions.tflite runs/stage2
 """
 
 import argparse
 
-HELP = "run an exported folder in a fresh process and compare it with its model"
+from tfdeconv.cli import options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,11 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "exported",
         metavar="EXPORTED",
-        help="a folder of `tfdeconv export`, one version in it, or a file",
+        help="a folder of `tfdeconv export`, one of its versions, or a file",
     )
-    parser.add_argument(
-        "model", metavar="MODEL", help="the .keras file, run folder or preset that it came from"
-    )
+    options.add_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -15,15 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdeconv.choices import SCALES
 from tfdeconv.errors import UserError
 from tfdeconv.models import class_names
 
 Strips = Iterator[np.ndarray]
-
-# At a tenth there is little left to recognise, and at ten times 100 times as much to compute.
-# Full images are at most 500 pixels a side: four times that takes a gigabyte for a map of 64
-# channels, as does a window of 2048.
-SCALES = (0.1, 4.0)
 
 # Scores beyond it, infinite ones among them, mean nothing; their products stay finite.
 _LARGEST = 1e18

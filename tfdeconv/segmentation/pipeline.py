@@ -78,10 +78,16 @@ class Pipeline:
         """Returns the network's `(n, rows, columns, classes)` scores of n regions, eagerly."""
         return self.network(self.pictures(image, regions), self.batch_size)
 
-    def combined_scores(self, image: np.ndarray, boxes: np.ndarray) -> tf.Tensor:
+    def combined_scores(
+        self,
+        image: np.ndarray,
+        boxes: np.ndarray,
+        observe: Callable[[np.ndarray, tf.Tensor], None] | None = None,
+    ) -> tf.Tensor:
         """Returns the `(canvas rows, canvas columns, classes)` scores of one image, eagerly.
 
         A batch is computed while the batch before is combined; no more than these two are held.
+        `observe` is called with the regions and the scores of every batch.
         """
         height, width = image.shape[:2]
         regions = self.regions(boxes, height, width).numpy()
@@ -93,6 +99,8 @@ class Pipeline:
             for first in range(0, len(regions), self.batch_size):
                 batch = regions[first : first + self.batch_size]
                 scores = self.region_scores(pixels, batch)
+                if observe is not None:
+                    observe(batch, scores)
                 if combining is not None:
                     canvas = combining.result()
                 combining = pool.submit(self.add, canvas, scores, batch, height, width)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfdeconv.choices import LARGEST_WINDOW, MOST_OVERLAP
 from tfdeconv.data.whole_images import MEAN_COLOUR
 from tfdeconv.segmentation import aggregate
 from tfdeconv.segmentation.averaging import SCORES_IN_STRIP, Strips
@@ -22,8 +23,6 @@ from tfdeconv.segmentation.network import Network
 from tfdeconv.segmentation.regions import size_rule
 
 AUTO = "auto"
-MOST_OVERLAP = 0.9
-LARGEST_WINDOW = 2048
 
 # The window of a network that takes any size: about the side of the photographs of PASCAL VOC, for
 # which FCN was made.

@@ -1,9 +1,9 @@
-"""The switches of a network: where in the image the maximum of every pooling window stood.
+"""The switches of a network: where in the image the maximum of every pooling window was.
 
-A switch names a place in the map that was pooled. That map is made of what the pooling before it
-left, whose switches lead one map further down, and so on to the first map, which is as large as the
-image. Convolutions mix channels in between: on the way down the channel with the largest value at
-the place is followed.
+A switch is a position in the map that was pooled. That map is made of the output of the pooling
+before it, whose switches lead to positions one map further down, and so on to the first map, which
+is as large as the image. Convolutions mix channels in between: the trace follows the channel with
+the largest value at the position.
 """
 
 from __future__ import annotations
@@ -16,13 +16,36 @@ import numpy as np
 
 from tfdeconv.errors import UserError
 from tfdeconv.layers import MaxPoolWithArgmax
-from tfdeconv.visual.activations import run_tensors
-from tfdeconv.visual.decoder import first, map_sizes
-from tfdeconv.visual.representative import class_probability, main_class, representative_channel
+from tfdeconv.visual.activations import (
+    SIDE,
+    first,
+    main_class,
+    map_sizes,
+    name_of,
+    representative_channel,
+    run_tensors,
+    softmax,
+)
+from tfdeconv.visual.pictures import (
+    captioned,
+    class_colours,
+    colour_map,
+    fitted,
+    panels,
+    size_within,
+    with_notes,
+)
+
+# Larger panels than those of activations: hundreds of dots and lines must be told apart.
+_LARGER = 3 / 2
+_DIMMED, _NOTHING = 0.4, (26, 27, 31)
+_LARGEST_DOT = 6
+# Windows that are narrower on the panel have no room for a line.
+_LEAST_LINED = 16
 
 
 class Pooled(NamedTuple):
-    """What one pooling gave.
+    """The result of one pooling.
 
     Attributes:
         values: `(rows, columns, channels)` float32, the maxima.
@@ -37,12 +60,10 @@ class Pooled(NamedTuple):
     window: tuple[int, int]
 
     def outside(self) -> list[int]:
-        """Returns how far the first windows stick out above and to the left: half, if at all."""
+        """Returns the rows and columns of padding above and to the left of the map."""
         return [
-            max(0, count * side - length) // 2
-            for count, side, length in zip(
-                self.values.shape[:2], self.window, self.size, strict=True
-            )
+            max(0, self.values.shape[axis] * self.window[axis] - self.size[axis]) // 2
+            for axis in (0, 1)
         ]
 
 
@@ -53,12 +74,12 @@ class Level(NamedTuple):
         layer: Name of the pooling.
         channel: The channel.
         values: `(rows, columns)` float32, the maxima.
-        places: `(rows, columns)` integers, which place of its window each stood at, row by row.
+        places: `(rows, columns)` integers, the position of each in its window, row by row.
         window: Height and width of a window.
-        middles: `(rows, columns, 2)` float64, the middle of each window in the image, in the same
-            shares as `traced`.
-        traced: `(rows, columns, 2)` float64, where each stood in the image: row and column as
-            shares of height and width, the middle of a pixel of the first map.
+        middles: `(rows, columns, 2)` float64, the centre of each window in the image, in the units
+            of `traced`.
+        traced: `(rows, columns, 2)` float64, the position of each in the image: row and column of
+            the centre of a pixel of the first map, divided by height and width.
     """
 
     layer: str
@@ -84,18 +105,17 @@ def network_switches(
     """Reads the switches of every pooling of a network for one image.
 
     Args:
-        model: A functional network from RGB in [0, 255] to scores before softmax, whose poolings
-            are `tfdeconv.layers.MaxPoolWithArgmax`.
+        model: A functional network from RGB in [0, 255] to logits, whose poolings are
+            `tfdeconv.layers.MaxPoolWithArgmax`.
         image: `(height, width, 3)` of a size that it takes.
-        inside: `(height, width)` bool, the pixels that the main class is sought among.
+        inside: `(height, width)` bool, the pixels among which the main class is looked for.
 
     Returns:
-        The `Switches`, of every pooling for the channel that follows the probability of the main
-        class most closely.
+        The `Switches`, of every pooling for the channel with the highest correlation with the
+        probability of the main class.
 
     Raises:
-        UserError: when the network has no switches, or is one for every size that cannot take
-            this one.
+        UserError: when the network has no switches, or has no input size and cannot take this one.
 
     Example:
 
@@ -115,15 +135,14 @@ def network_switches(
             "take a network that unpools, such as DeconvNet or SegNet."
         )
     tensors = [tensor for layer in layers for tensor in layer.output]
-    *maps, scores = run_tensors(model, [*tensors, model.outputs[0]], image)
+    *maps, logits = run_tensors(model, [*tensors, model.outputs[0]], image)
     sizes = map_sizes(model, [first(layer.input) for layer in layers], *image.shape[:2])
     pooled = [
-        Pooled(values.astype(np.float32), argmax, size, layer.pool_size)
+        Pooled(values, argmax, size, layer.pool_size)
         for values, argmax, size, layer in zip(maps[::2], maps[1::2], sizes, layers, strict=True)
     ]
-    scores = scores.astype(np.float32)
-    label = main_class(scores, inside)
-    probability = class_probability(scores, label)
+    label = main_class(logits, inside)
+    probability = softmax(logits)[..., label]
     levels = []
     for index, layer in enumerate(layers):
         channel = representative_channel(pooled[index].values, probability)
@@ -140,7 +159,8 @@ def trace(poolings: Sequence[Pooled], channel: int) -> np.ndarray:
 
     Returns:
         `(rows, columns, 2)` integers, row and column in the map that was pooled first. Where the
-        next map is of another size than what a pooling left, places are scaled and rounded down.
+        next map has another size than the output of the pooling, positions are scaled and rounded
+        down.
 
     Example:
 
@@ -185,3 +205,86 @@ def _middles(poolings: Sequence[Pooled]) -> np.ndarray:
         middles = middles * np.array(pooling.window) - np.array(pooling.outside())
         size = pooling.size
     return np.clip(middles / np.array(size), 0, 1)
+
+
+def draw_switches(
+    image: np.ndarray, found: Switches, class_names: Sequence[str] | None = None
+) -> np.ndarray:
+    """Draws the switches of every pooling of a network.
+
+    Args:
+        image: `(height, width, 3)` uint8 RGB or float in [0, 255], the network's input.
+        found: From `network_switches`.
+        class_names: The name of every label; numbers are written without them.
+
+    Returns:
+        The sheet, uint8 RGB. Above: every pooling window in the colour of the position of its
+        maximum, the brighter the larger it is. Below: the image and the pixels to which the
+        switches lead, each joined to the centre of its window.
+    """
+    picture = np.clip(image, 0, 255).astype(np.uint8)
+    height, width = size_within(picture, SIDE)
+    size = round(_LARGER * height), round(_LARGER * width)
+    note = f"{picture.shape[0]} x {picture.shape[1]}, as the network sees it"
+    above = [captioned(fitted(picture, size), f"{found.network}: input", note)]
+    below = [captioned(_key(found.levels[0].window, size), "colours", "position in the window")]
+    for level in found.levels:
+        rows, columns = level.values.shape
+        note = f"{rows} x {columns} windows, channel {level.channel}"
+        above.append(captioned(fitted(coloured_places(level), size), level.layer, note))
+        note = f"{np.count_nonzero(level.values > 0)} of {level.values.size} above zero"
+        below.append(captioned(_traced(picture, level, size), "traced to the image", note))
+    name = name_of(found.label, class_names)
+    notes = [
+        "Above: the colour is the position of each maximum in its window, dark is zero. Of every "
+        f"pooling the channel with the highest correlation with the probability of '{name}'.",
+        "Below: each maximum traced through the poolings before it to the image, along the channel "
+        "with the largest value; a line joins it to the centre of its window.",
+    ]
+    return with_notes(panels([above, below]), notes)
+
+
+def coloured_places(level: Level) -> np.ndarray:
+    """Colours every window by the position of its maximum: `(rows, columns, 3)` uint8 RGB.
+
+    A window whose maximum is not above zero is dark.
+    """
+    high = max(float(level.values.max()), 1e-12)
+    share = np.clip(level.values / high, 0, 1)[..., None]
+    colours = class_colours()[1 + level.places].astype(np.float64)
+    # Roots, since most values are far below the largest one.
+    bright = colours * (0.3 + 0.7 * np.sqrt(share))
+    return np.where(share > 0, bright, _NOTHING).astype(np.uint8)
+
+
+def _key(window: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    places = np.arange(window[0] * window[1]).reshape(window)
+    side = min(size) // 3
+    swatches = fitted(class_colours()[1 + places], (side, side))
+    panel = np.full((*size, 3), 255, np.uint8)
+    panel[:side, :side] = swatches
+    return panel
+
+
+def _traced(picture: np.ndarray, level: Level, size: tuple[int, int]) -> np.ndarray:
+    import cv2
+
+    drawn = (fitted(picture, size) * _DIMMED).astype(np.uint8)
+    rows, columns = level.values.shape
+    cell = min(size[0] / rows, size[1] / columns)
+    radius = min(max(1, round(cell / 10)), _LARGEST_DOT)
+    colours = colour_map(np.sqrt(np.maximum(level.values, 0)))
+    # The largest last, so that nothing lies over it.
+    for index in np.argsort(level.values, axis=None):
+        row, column = divmod(int(index), columns)
+        if level.values[row, column] <= 0:
+            continue
+        colour = colours[row, column].tolist()
+        middle, place = (
+            (round(share[1] * size[1]), round(share[0] * size[0]))
+            for share in (level.middles[row, column], level.traced[row, column])
+        )
+        if cell >= _LEAST_LINED:
+            cv2.line(drawn, middle, place, colour, 1, cv2.LINE_AA)
+        cv2.circle(drawn, place, radius, colour, cv2.FILLED, cv2.LINE_AA)
+    return drawn

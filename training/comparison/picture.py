@@ -8,8 +8,7 @@ import numpy as np
 
 from tfdeconv import files, images
 from tfdeconv.data import maps, voc
-from tfdeconv.visual.captions import captioned
-from tfdeconv.visual.overlay import PAPER, colorize, panels
+from tfdeconv.visual.pictures import PAPER, captioned, colorize, panels
 from training.comparison.report import NAMES, ranked
 
 OF_EACH = 3

@@ -1,4 +1,4 @@
-"""The options of windows, mirror images and scales: they reach the segmenter, or are refused."""
+"""Shared options: numbers are checked, and they reach the segmenter or are refused."""
 
 import argparse
 
@@ -7,9 +7,8 @@ import pytest
 
 from tests.segmentation.networks import open_network, painted
 from tfdeconv import images
-from tfdeconv.cli import evaluate, segment, views
+from tfdeconv.cli import evaluate, options, segment
 from tfdeconv.errors import UserError
-from tfdeconv.segmentation import averaging, sliding
 from tfdeconv.segmentation.segmenter import Segmenter
 
 
@@ -20,7 +19,7 @@ def parse(command, *words) -> argparse.Namespace:
 
 
 def chosen(*words) -> dict:
-    return views.chosen_views(parse(evaluate, "model", "data", *words))
+    return options.segmenter_arguments(parse(evaluate, "model", "data", *words))
 
 
 def test_options_become_arguments() -> None:
@@ -28,12 +27,6 @@ def test_options_become_arguments() -> None:
     assert chosen("--flip", "--scales", "0.75,1,1.25") == {"flip": True, "scales": (0.75, 1, 1.25)}
     assert chosen("--window", "auto") == {"window": "auto"}
     assert chosen("--window", 512, "--overlap", 0.5) == {"window": 512, "overlap": 0.5}
-
-
-def test_ranges_are_the_library_s() -> None:
-    assert views.SCALES == averaging.SCALES
-    for name in ("MOST_OVERLAP", "LARGEST_WINDOW"):
-        assert getattr(views, name) == getattr(sliding, name)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +52,7 @@ def test_mistakes_are_told_in_a_sentence() -> None:
         chosen("--overlap", 0.5)
     served = parse(segment, "m", "x.jpg", "--out", "o", "--server", "http://h:1", "--window", 9)
     with pytest.raises(UserError, match="--window must not come with --server"):
-        segment._served_labels(served)
+        segment._with_server(served)
 
 
 def test_a_photograph_in_windows(tmp_path, capsys) -> None:

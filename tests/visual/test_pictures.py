@@ -1,9 +1,20 @@
-"""Overlays and sheets on arrays that the eye can check."""
+"""Overlays, captions and sheets on arrays that the eye can check."""
 
 import numpy as np
 import pytest
 
-from tfdeconv.visual.overlay import class_colours, colorize, legend, overlay, panels
+from tfdeconv.visual.pictures import (
+    captioned,
+    class_colours,
+    colorize,
+    colour_map,
+    fitted,
+    legend,
+    overlay,
+    panels,
+    size_within,
+    with_notes,
+)
 
 ONE, TWO = (238, 102, 119), (51, 187, 238)
 VOID = (222, 220, 212)
@@ -86,14 +97,44 @@ def test_panels_centre_images_in_cells():
     assert black[9:11, 8:12].all() and black[8:12, 21:23].all()
 
 
-def test_panels_write_titles_above():
-    cell = np.full((10, 60, 3), 255, np.uint8)
-    sheet = panels([[cell, cell]], titles=["one", "two"])
-    assert (sheet[:24] < 128).any() and not (sheet[24:] < 128).any()
-
-
-@pytest.mark.parametrize("rows, titles", [([], ()), ([[]], ()), ([[1], [1, 2]], ()), ([[1]], "ab")])
-def test_panels_refuse_ragged_rows(rows, titles):
+@pytest.mark.parametrize("rows", [[], [[]], [[1], [1, 2]]])
+def test_panels_refuse_ragged_rows(rows):
     rows = [[np.zeros((1, 1, 3), np.uint8) for _ in row] for row in rows]
     with pytest.raises(ValueError, match="same number of images"):
-        panels(rows, titles)
+        panels(rows)
+
+
+def test_the_picture_stands_below_its_caption():
+    picture = np.full((10, 120, 3), 7, np.uint8)
+    cell = captioned(picture, "unpool3", "8 x 8")
+    assert cell.shape == (52, 120, 3) and (cell[42:] == 7).all()
+    title, note = cell[:20], cell[20:42]
+    assert (title < 128).any() and (note < 200).any() and not (note < 60).any()
+
+
+def test_a_line_that_is_too_long_shrinks_to_fit():
+    picture = np.full((4, 60, 3), 255, np.uint8)
+    dark = (captioned(picture, "a very long name of a layer") < 160).any((0, 2))
+    assert dark.any() and not dark[-1]
+
+
+def test_notes_stand_below():
+    sheet = np.full((5, 200, 3), 9, np.uint8)
+    noted = with_notes(sheet, ["one", "two"])
+    assert noted.shape == (5 + 2 * 18 + 8, 200, 3) and (noted[:5] == 9).all()
+    assert (noted[5:23] < 200).any() and (noted[23:41] < 200).any()
+
+
+def test_panels_have_the_proportions_of_the_image_and_maps_keep_theirs():
+    assert size_within(np.zeros((375, 500, 3)), 224) == (168, 224)
+    square = fitted(np.zeros((4, 4, 3), np.uint8), (168, 224))
+    assert (square[:, 28:196] == 0).all() and (square[:, :28] == 255).all()
+
+
+def test_colours_go_from_zero_to_the_largest_value():
+    black, light = [0, 0, 4], [252, 255, 164]
+    assert colour_map(np.array([[0, 4]], np.float32))[0].tolist() == [black, light]
+    assert colour_map(np.array([[-4, 4]], np.float32))[0].tolist() == [black, light]
+    assert colour_map(np.zeros((2, 2), np.float32)).reshape(-1, 3).tolist() == [black] * 4
+    assert colour_map(np.array([[3, 4]], np.float32))[0, 0].tolist() != black
+    assert colour_map(np.array([[2]], np.float32), 4.0)[0, 0].tolist() not in (black, light)
