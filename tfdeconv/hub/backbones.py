@@ -25,7 +25,7 @@ class NetworkBackbone(keras_hub.models.Backbone):
         TypeError: for an unknown argument.
     """
 
-    network_cls: type[SegmentationModel]
+    network_cls: type[Any]
     options: tuple[str, ...] = ()
 
     def __init__(

@@ -13,10 +13,10 @@ from tfdeconv.hub.segmenters import (
     SegNetImageSegmenter,
 )
 from tfdeconv.layers import Preprocess
-from tfdeconv.models import DeconvNet, SegmentationModel, SegNet, class_names, fcn
+from tfdeconv.models import DeconvNet, SegNet, class_names, fcn
 from tfdeconv.models import palette as model_palette
 
-_TASKS: dict[type[SegmentationModel], type[NetworkImageSegmenter]] = {
+_TASKS: dict[type[Any], type[NetworkImageSegmenter]] = {
     DeconvNet: DeconvNetImageSegmenter,
     SegNet: SegNetImageSegmenter,
     **dict.fromkeys(fcn.BY_STRIDE.values(), FCNImageSegmenter),

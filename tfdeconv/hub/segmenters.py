@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import keras_hub
+import numpy as np
 
 from tfdeconv.hub.backbones import (
     DeconvNetBackbone,
@@ -25,7 +26,7 @@ from tfdeconv.hub.preprocessing import (
 )
 from tfdeconv.labels import palette as voc_palette
 from tfdeconv.metrics import MeanIoU
-from tfdeconv.models import SegmentationModel, fcn
+from tfdeconv.models import fcn
 from tfdeconv.models.base import check_classes
 from tfdeconv.training.losses import CrossEntropy
 
@@ -56,7 +57,7 @@ class NetworkImageSegmenter(keras_hub.models.ImageSegmenter):
         num_classes: int,
         preprocessor: Any = None,
         class_names: Sequence[str] | None = None,
-        palette: Sequence[Sequence[int]] | None = None,
+        palette: Sequence[Sequence[int]] | np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:
         own = ("name", "trainable", "compile")
@@ -93,7 +94,7 @@ class NetworkImageSegmenter(keras_hub.models.ImageSegmenter):
         self.class_names = names
         self.palette = _colours(num_classes, palette)
 
-    def _network_cls(self) -> type[SegmentationModel]:
+    def _network_cls(self) -> type[Any]:
         return self.backbone_cls.network_cls
 
     def compile(
@@ -224,7 +225,7 @@ class FCNImageSegmenter(NetworkImageSegmenter):
         self.stride = stride
         super().__init__(backbone, num_classes, **kwargs)
 
-    def _network_cls(self) -> type[SegmentationModel]:
+    def _network_cls(self) -> type[Any]:
         return fcn.BY_STRIDE[self.stride]
 
     def get_config(self) -> dict[str, Any]:
@@ -233,7 +234,7 @@ class FCNImageSegmenter(NetworkImageSegmenter):
 
 
 def _colours(
-    num_classes: int, palette: Sequence[Sequence[int]] | None
+    num_classes: int, palette: Sequence[Sequence[int]] | np.ndarray | None
 ) -> tuple[tuple[int, ...], ...]:
     colours = voc_palette()[:num_classes].tolist() if palette is None else palette
     result = tuple(tuple(int(value) for value in colour) for colour in colours)

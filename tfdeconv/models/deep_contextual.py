@@ -70,7 +70,9 @@ class DeepContextual(SegmentationModel):
     ) -> None:
         arguments = dict(locals())
         inputs, x = begin(num_classes, class_names, input_shape, STRIDE)
-        encoder, decoder, scores = [], [], []
+        encoder: list[Tensor] = []
+        decoder: list[Tensor] = []
+        scores: list[Tensor] = []
         for depth in range(STAGES):
             if depth > 0:
                 x = layers.MaxPooling2D(2, data_format="channels_last", name=f"pool{depth}")(x)

@@ -5,6 +5,8 @@ Reference:
     Segmentation. CVPR 2015. Section 4; `voc-fcn32s`, `voc-fcn16s` and `voc-fcn8s` of its release.
 """
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -123,7 +125,7 @@ class FCN32s(_FCN):
     """
 
 
-BY_STRIDE: dict[int, type[SegmentationModel]] = {8: FCN8s, 16: FCN16s, 32: FCN32s}
+BY_STRIDE: dict[int, type[Any]] = {8: FCN8s, 16: FCN16s, 32: FCN32s}
 
 
 def _score(x: Tensor, num_classes: int, name: str) -> Tensor:

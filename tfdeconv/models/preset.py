@@ -26,7 +26,7 @@ WEIGHTS_FILE = "model.weights.h5"
 TASK_WEIGHTS_FILE = "task.weights.h5"
 _MAX_JSON = 2**24
 # Registered name of a task -> its network, and which of its arguments the backbone keeps.
-_TASKS: dict[str, tuple[type[SegmentationModel], tuple[str, ...]]] = {
+_TASKS: dict[str, tuple[type[Any], tuple[str, ...]]] = {
     "tfdeconv>DeconvNetImageSegmenter": (DeconvNet, ("fc6_kernel",)),
     "tfdeconv>SegNetImageSegmenter": (SegNet, ()),
     # Or another of `fcn.BY_STRIDE`.
