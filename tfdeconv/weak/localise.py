@@ -184,8 +184,10 @@ def summary(found: list[Found]) -> Localisation:
     right = np.array([one.iou >= RIGHT for one in found])
     part = np.array([boxes.iou(one.part, one.truth).max() >= RIGHT for one in found])
     first = np.array([one.first for one in found])
-    shares = (float(one.mean()) for one in (right, right & first, first, part))
-    return Localisation(*shares, len(found))
+    known, both, classified, plain = (
+        float(one.mean()) for one in (right, right & first, first, part)
+    )
+    return Localisation(known, both, classified, plain, len(found))
 
 
 def classes_in(labels: np.ndarray) -> list[int]:
