@@ -24,11 +24,16 @@ from tfdeconv.models.base import leaves
 NAMES = ("ground", "tree", "sky")
 OPTIONS = {"num_classes": 3, "width": 1 / 32, "class_names": NAMES}
 BUILDS = {
-    **{name: lambda name=name: build(name, **OPTIONS) for name in list_models()},
+    # Of the two PSPNets one is enough, below.
+    **{
+        name: lambda name=name: build(name, **OPTIONS)
+        for name in list_models()
+        if not name.startswith("pspnet")
+    },
     "deconvnet": lambda: DeconvNet(input_shape=(32, 64, 3), fc6_kernel=1, **OPTIONS),
     "cam": lambda: CAM(**OPTIONS),
     "unet_valid": lambda: UNet(padding="valid", batch_norm=True, **OPTIONS),
-    "pspnet_auxiliary": lambda: PSPNet(depth=50, auxiliary=True, **OPTIONS),
+    "pspnet": lambda: PSPNet(depth=50, auxiliary=True, **OPTIONS),
     "contexts": lambda: DeepContextual(auxiliary=True, kernel_initializer="zeros", **OPTIONS),
 }
 
@@ -47,12 +52,11 @@ def test_a_configuration_gives_the_same_graph(model: SegmentationModel) -> None:
 
 
 def test_the_arguments_alone_give_the_same_graph(model: SegmentationModel) -> None:
-    again = type(model)(**model.arguments, name=model.name)
-    assert json.dumps(again.get_config()) == json.dumps(model.get_config())
     parts = {f"{part}_outputs" for part in ("encoder", "decoder")}
     graph = {"trainable", "layers", "input_layers", "output_layers", *parts}
     config = {key: value for key, value in model.get_config().items() if key not in graph}
-    assert type(model).from_config(config).count_params() == model.count_params()
+    again = type(model).from_config(config)
+    assert json.dumps(again.get_config()) == json.dumps(model.get_config())
 
 
 def test_the_parts_put_together_give_the_scores(model: SegmentationModel) -> None:
