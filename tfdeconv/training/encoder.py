@@ -21,10 +21,10 @@ from tfdeconv.training.recipes import Recipe
 
 
 def train_encoder(model: SegmentationModel, data: TrainingData, recipe: Recipe, seed: int) -> None:
-    """Trains the encoder of a network to classify the object of a stage 1 window.
+    """Trains the encoder of `model`, in place, to classify the object of a stage 1 window.
 
     Args:
-        model: The network; its encoder is trained in place.
+        model: The network.
         data: The data of stage 1.
         recipe: Gives batch size, learning rate and `encoder_steps`, the number of batches.
         seed: Decides the order of the windows.
@@ -44,8 +44,7 @@ def train_encoder(model: SegmentationModel, data: TrainingData, recipe: Recipe, 
         metrics=["accuracy"],
     )
     make_ready(classifier)
-    # Another seed than that of the training that follows, which then sees the windows in another
-    # order.
+    # The training that follows has the windows in another order.
     batches = training_batches(data, recipe, seed + 1, 0, steps)
     classifier.fit(
         batches.map(lambda images, labels: (images, _object_class(labels))),

@@ -11,14 +11,7 @@ import numpy as np
 
 from tfdeconv.errors import UserError
 from tfdeconv.layers import Preprocess, RequireSize
-from tfdeconv.models import (
-    SegmentationModel,
-    build,
-    class_names,
-    load_model,
-    takes,
-    width_of,
-)
+from tfdeconv.models import SegmentationModel, build, class_names, load_model, takes, width_of
 from tfdeconv.models.base import check_classes
 from tfdeconv.training.recipes import DECONVNET, Recipe
 from tfdeconv.weights import Report, load_caffemodel, load_encoder, read_caffemodel

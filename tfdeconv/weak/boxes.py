@@ -38,8 +38,7 @@ def best_candidate(
         maps: Side of the square that the image was resized to -> `(rows, columns)` float32 map of
             one class over the full image.
         candidates: `(n, 4)` object proposals inside the image, best first, at least one.
-        height: Rows of the image in pixels.
-        width: Its columns.
+        height, width: Size of the image in pixels.
 
     Returns:
         `(4,)` int32: top, left, bottom, right in pixels.
@@ -67,10 +66,8 @@ def box_scores(
     taken as a square of its area, in the resized image.
 
     Args:
-        maps: See `best_candidate`.
+        maps, height, width: See `best_candidate`.
         boxes: `(n, 4)` int, none without a pixel, inside the image.
-        height: Rows of the image in pixels.
-        width: Its columns.
 
     Returns:
         `(n,)` float64, in the unit of the maps.

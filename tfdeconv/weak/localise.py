@@ -64,13 +64,10 @@ class Localiser:
     def find(
         self, image: np.ndarray, labels: list[int], candidates: np.ndarray
     ) -> tuple[dict[int, tuple[np.ndarray, np.ndarray]], int]:
-        """Returns what `heats` does, and the box of each class with its heatmap.
-
-        The box is the best of `candidates`, refined by `refine_box`.
+        """Returns what `heats` does, with the box of each class: the best candidate, refined.
 
         Args:
-            image: `(height, width, 3)` uint8 RGB.
-            labels: Classes from 1.
+            image, labels: See `heats`.
             candidates: `(n, 4)` object proposals inside the image, best first, at least one.
 
         Returns:
@@ -142,14 +139,14 @@ class Found(NamedTuple):
 
 
 class Localisation(NamedTuple):
-    """How often boxes were right, over all classes of all images.
+    """How often boxes were right, as shares of the pairs of image and class.
 
     Attributes:
-        known: Share with IoU of at least `RIGHT`, the class being given.
-        first: Share where the class also has the highest score.
-        classified: Share where the class has the highest score.
-        part: Share with IoU of at least `RIGHT` of the paper's boxes, the class being given.
-        judged: Number of pairs of image and class.
+        known: The box is right: its IoU is at least `RIGHT`.
+        first: The box is right and the class has the highest score.
+        classified: The class has the highest score.
+        part: The paper's box is right.
+        judged: Number of pairs.
     """
 
     known: float
@@ -187,8 +184,10 @@ def summary(found: list[Found]) -> Localisation:
     right = np.array([one.iou >= RIGHT for one in found])
     part = np.array([boxes.iou(one.part, one.truth).max() >= RIGHT for one in found])
     first = np.array([one.first for one in found])
-    shares = (float(one.mean()) for one in (right, right & first, first, part))
-    return Localisation(*shares, len(found))
+    known, both, classified, plain = (
+        float(one.mean()) for one in (right, right & first, first, part)
+    )
+    return Localisation(known, both, classified, plain, len(found))
 
 
 def classes_in(labels: np.ndarray) -> list[int]:

@@ -18,8 +18,7 @@ def upsampled(map_: np.ndarray, height: int, width: int) -> np.ndarray:
 
     Args:
         map_: `(rows, columns)` float32 activations of one class, over the full image.
-        height: Rows of the image in pixels.
-        width: Its columns.
+        height, width: Size of the image in pixels.
 
     Returns:
         `(height, width)` float32.
@@ -38,10 +37,7 @@ def upsampled(map_: np.ndarray, height: int, width: int) -> np.ndarray:
 def heatmap(map_: np.ndarray, height: int, width: int) -> np.ndarray:
     """Upsamples a class activation map to its image and scales it to [0, 1].
 
-    Args:
-        map_: See `upsampled`.
-        height: Rows of the image in pixels.
-        width: Its columns.
+    Takes the arguments of `upsampled`.
 
     Returns:
         `(height, width)` float32: negative values are 0, the highest is 1. All 0 if none is
@@ -61,9 +57,8 @@ def mean_heat(maps: Sequence[np.ndarray], height: int, width: int) -> np.ndarray
     """Returns the mean of the heatmaps of maps of one class, scaled to a maximum of 1.
 
     Args:
-        maps: At least one, of any sizes; see `heatmap`.
-        height: Rows of the image in pixels.
-        width: Its columns.
+        maps: At least one, of any sizes.
+        height, width: Size of the image in pixels.
 
     Returns:
         See `heatmap`.

@@ -64,8 +64,7 @@ def write_pseudo_set(
         localiser: The network.
         split: The images and their classes.
         out: Folder in PASCAL VOC layout, another than that of `split`; existing files are replaced.
-        low: See `pseudo_labels`.
-        high: See `pseudo_labels`.
+        low, high: See `pseudo_labels`.
 
     Returns:
         The mean IoU of the pixels that were given a label, in [0, 1]; NaN where none was.

@@ -161,10 +161,7 @@ def read_tags(split: Split) -> np.ndarray:
 
 
 def require_objects(split: Split) -> np.ndarray:
-    """Returns what `read_tags` does, of a split that has an object in at least one image.
-
-    Args:
-        split: The data set.
+    """Returns the `read_tags` of a split.
 
     Raises:
         UserError: when no image has an object, or a label map is missing or damaged.
