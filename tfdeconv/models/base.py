@@ -152,7 +152,8 @@ class SegmentationModel(keras.Model):
                 f"{class_weight}. Weight classes in the loss: `CrossEntropy(class_weights=[...])`."
             )
         strategy = getattr(self, "distribute_strategy", None)
-        if self.compiled and getattr(strategy, "num_replicas_in_sync", 1) > 1:
+        replicas = strategy.num_replicas_in_sync if strategy else 1
+        if self.compiled and replicas > 1:
             unable = {
                 "gradient_accumulation_steps": self.optimizer.gradient_accumulation_steps,
                 "use_ema": self.optimizer.use_ema,
@@ -162,7 +163,7 @@ class SegmentationModel(keras.Model):
             if chosen := [name for name, value in unable.items() if value]:
                 raise ValueError(
                     f"`{chosen[0]}` must be left out on several replicas, where Keras has no "
-                    f"support for it. Received: {strategy.num_replicas_in_sync} replicas."
+                    f"support for it. Received: {replicas} replicas."
                 )
         return super().fit(*args, **options)
 
