@@ -22,6 +22,7 @@ COMMANDS = (
     "propose",
     "train",
     "recalibrate",
+    "import",
     "import-caffe",
     "evaluate",
     "segment",
@@ -32,7 +33,7 @@ COMMANDS = (
     "export",
     "verify",
 )
-WITHOUT_TENSORFLOW = ("draw", "propose")
+WITHOUT_TENSORFLOW = ("draw", "import", "propose")
 
 EPILOG = """\
 Start with `tfdeconv demo`, or on data of your own (PASCAL VOC layout):
@@ -83,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", dest="command", required=True
     )
     for name in COMMANDS:
-        module = importlib.import_module(f"tfdeconv.cli.{name.replace('-', '_')}")
+        # `import` is no name for a module.
+        module_name = "import_data" if name == "import" else name.replace("-", "_")
+        module = importlib.import_module(f"tfdeconv.cli.{module_name}")
         command = commands.add_parser(
             name,
             help=module.HELP,
