@@ -34,9 +34,9 @@ def test_what_is_printed(tmp_path):
     result = run_tfdeconv("import", str(source), str(tmp_path / "data"), "--val", "0.25")
     assert result.returncode == 0 and result.stderr == ""
     lines = result.stdout.splitlines()
-    assert lines[0] == "classes: 0 background (83.3 %), 1 cat (16.7 %)"
+    assert lines[1] == "classes: 0 background (83.3 %), 1 cat (16.7 %)"
     assert "train: 3 images, 0 without annotations, 3 instances" in lines
-    assert any(line.startswith("note: format labelme: ") for line in lines)
+    assert lines[0].startswith("format: labelme (`")
     assert len(ids(tmp_path / "data", "val")) == 1
 
 

@@ -47,6 +47,12 @@ def test_the_class_of_255_is_named(tmp_path):
         imported(tmp_path / "again", row(0, 0, 255, 255, 0, 0), classes=("background", "a", "b"))
 
 
+def test_the_class_of_255_stands_in_classes_txt(tmp_path):
+    table = {"classes.txt": "background\nlesion\n"}
+    data, _ = imported(tmp_path, row(0, 0, 255, 255, 0, 0), table=table)
+    assert classes(data) == ["background", "lesion"] and first_row(data) == [0, 0, 1, 1, 0, 0]
+
+
 def test_indices_with_void(tmp_path):
     data, report = imported(tmp_path, row(0, 1, 2, 255, 2, 0), classes=("background", "a", "b"))
     assert first_row(data) == [0, 1, 2, 255, 2, 0] and "255 is void" in report.notes
@@ -123,8 +129,10 @@ def test_colours_without_a_list_or_not_in_it(tmp_path):
 def test_void_among_colours(tmp_path):
     mask = np.array([[BLACK, RED, GREEN, GREEN, RED, BLACK]] * 4, np.uint8)
     table = {"class_dict.csv": "name,r,g,b\nVoid,0,0,0\nroad,128,0,0\ncar,0,128,0\n"}
-    data, _ = imported(tmp_path, mask, table=table, void=("Void",))
+    data, _ = imported(tmp_path, mask, table=table)
     assert first_row(data) == [255, 1, 2, 2, 1, 255]
+    data, _ = imported(tmp_path / "2", mask, table=table, void=("road",))
+    assert first_row(data) == [255, 255, 1, 1, 255, 255]
 
 
 def test_black_and_white_in_a_list_of_colours(tmp_path):
@@ -239,7 +247,7 @@ def test_masks_of_cvat(tmp_path):
     read_labels, read_objects = read(tmp_path / "data", "a")
     assert classes(tmp_path / "data") == ["background", "car", "road"]
     assert read_labels[0] == [0, 2, 2, 1, 0, 0] and read_objects[0] == [0, 1, 2, 3, 0, 0]
-    assert report.splits == {"train": [1, 0, 3]}
+    assert report.splits == {"train": [1, 0, 3]} and not +report.dropped
 
 
 def test_indices_of_cvat_count_the_lines(tmp_path):

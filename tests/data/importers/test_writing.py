@@ -28,7 +28,7 @@ def source(tmp_path, names, draw=box, split=None):
     for name in names:
         path = photograph(tmp_path / "photos" / name)
         samples.append(Sample(name, path, draw, f"`{name}`", split))
-    return Source(("background", "thing"), samples, len(samples))
+    return Source(("background", "thing"), samples, len(samples), why="drawn")
 
 
 def write(tmp_path, opened, splitting=None, **others):
@@ -171,6 +171,7 @@ def test_links_in_place_of_copies(tmp_path):
 def test_the_report_says_everything(tmp_path):
     _, report = write(tmp_path, source(tmp_path, ["a.png", "b.jpg"]))
     assert report.lines() == [
+        "format: drawn",
         "classes: 0 background (62.5 %), 1 thing (37.5 %)",
         "train: 2 images, 0 without annotations, 2 instances",
         "dropped: nothing",

@@ -55,7 +55,7 @@ def import_data(
         link: Whether photographs become hard links where they need no change.
 
     Returns:
-        The `Report`; its first note says the format and why.
+        The `Report`, with the format and how it was recognised.
 
     Raises:
         UserError: when no format or more than one fits, or at the first mistake in the source.
@@ -70,7 +70,7 @@ def import_data(
     _keep_apart(folder.root, Path(data))
     module, why = _choose(folder, format_name)
     opened = module.open_source(folder, options)
-    opened.notes.insert(0, f"format {module.NAME}: {why}")
+    opened.why = f"{module.NAME} ({why})"
     return write_data_set(opened, Path(data), options, splitting or Splitting(), link)
 
 

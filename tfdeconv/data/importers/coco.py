@@ -36,12 +36,14 @@ class _File:
         categories: the category of each id.
         used: ids of categories that have annotations.
         by_cvat: whether CVAT or Datumaro wrote it, for which a crowd is any mask.
+        crowds: whether there are annotations with `iscrowd`.
     """
 
     path: Path
     categories: dict[str, dict[str, Any]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     by_cvat: bool = False
+    crowds: bool = False
 
     @property
     def is_stuff(self) -> bool:
@@ -136,6 +138,7 @@ def _add_annotation(
     place = f"`{file.path}`, annotation {annotation.get('id')!r},"
     file.used.add(_id(annotation, "category_id", place))
     attributes = annotation.get("attributes")
+    file.crowds |= bool(annotation.get("iscrowd"))
     file.by_cvat |= isinstance(attributes, dict) and "occluded" in attributes
     wanted = ("id", "category_id", "segmentation", "iscrowd")
     body = json.dumps({key: annotation.get(key) for key in wanted})
@@ -181,17 +184,18 @@ def _numerical(key: str) -> tuple[float, str]:
 
 def _notes(files: list[_File], options: Options) -> list[str]:
     notes = ["pixels without an annotation are background", "small objects lie over large ones"]
-    if any(_crowd(file, options) == "object" for file in files):
+    crowds = {_crowd(file, options) for file in files if file.crowds}
+    if "object" in crowds:
         notes.append("annotations with `iscrowd` are objects, as CVAT writes masks")
-    else:
+    if "crowd" in crowds:
         notes.append("annotations with `iscrowd` are void in the instance maps")
     return notes
 
 
 def _crowd(file: _File, options: Options) -> str:
-    if options.crowd != "auto":
-        return options.crowd
-    return "object" if file.by_cvat else "crowd"
+    if options.crowd == "auto":
+        return "object" if file.by_cvat else "crowd"
+    return "object" if options.crowd == "object" else "crowd"
 
 
 def _samples(

@@ -78,6 +78,8 @@ def pair(folder: Folder) -> tuple[list[Pair], Counter[str]]:
     masks_of: dict[str, list[str]] = defaultdict(list)
     images_of: dict[str, list[str]] = defaultdict(list)
     for name in folder.photographs:
+        if "segmentationobject" in _folders(name):
+            continue
         key, is_mask = _key(name)
         (masks_of if is_mask else images_of)[key].append(name)
     if folder.images is not folder:
@@ -212,7 +214,8 @@ def _by_index(
     present = values.gray - numbers
     notes = []
     if present == {0, IGNORE_LABEL} or present == {IGNORE_LABEL}:
-        found = list(plain.classes or ("background", "foreground"))
+        listed = table.names if table is not None else ("background", "foreground")
+        found = list(plain.classes or listed)
         if len(found) == 1:
             found.insert(0, "background")
         if len(found) != 2:

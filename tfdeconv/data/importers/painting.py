@@ -6,6 +6,7 @@ nor leave gaps. Nothing is allocated beyond the part of the image that a shape c
 """
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -315,11 +316,11 @@ def _decompress(text: str) -> np.ndarray:
 
 def _box(points: np.ndarray, height: int, width: int) -> tuple[int, int, int, int]:
     # The first and last pixels whose centres may be inside.
-    left, top = np.ceil(points.min(axis=0) - 0.5)
-    right, bottom = np.floor(points.max(axis=0) - 0.5) + 1
-    left, right = int(np.clip(left, 0, width)), int(np.clip(right, 0, width))
-    top, bottom = int(np.clip(top, 0, height)), int(np.clip(bottom, 0, height))
-    return top, left, max(bottom, top), max(right, left)
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    left, top = min(max(math.ceil(left - 0.5), 0), width), min(max(math.ceil(top - 0.5), 0), height)
+    right = min(max(math.floor(right - 0.5) + 1, left), width)
+    bottom = min(max(math.floor(bottom - 0.5) + 1, top), height)
+    return top, left, bottom, right
 
 
 def _add(mask: np.ndarray, ring: np.ndarray, value: bool) -> None:
@@ -335,7 +336,7 @@ def _add(mask: np.ndarray, ring: np.ndarray, value: bool) -> None:
 def _inside(ring: np.ndarray, height: int, width: int) -> np.ndarray:
     # Each edge flips the pixels to the right of where it crosses the middle of a row; running sums
     # along the rows then tell inside (odd) from outside (even).
-    start, end = ring, np.roll(ring, -1, axis=0)
+    start, end = ring, np.concatenate([ring[1:], ring[:1]])
     swapped = start[:, 1] > end[:, 1]
     upper, lower = np.where(swapped[:, None], end, start), np.where(swapped[:, None], start, end)
     first = np.clip(np.ceil(upper[:, 1] - 0.5), 0, height).astype(np.int64)

@@ -89,6 +89,7 @@ class Source:
         notes: what was assumed.
         dropped: what was left out, and how often; filled while the samples are read.
         colours: `(n, 3)` uint8 RGB of the labels, None for PASCAL VOC's.
+        why: the format and how it was recognised.
     """
 
     names: tuple[str, ...]
@@ -97,6 +98,7 @@ class Source:
     notes: list[str] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     colours: np.ndarray | None = None
+    why: str = ""
 
 
 class Folder:
@@ -242,7 +244,7 @@ def class_labels(
         raise wrong(
             f"`{place}`", "have the class that `--void` names", unknown[0], f"It has: {found}."
         )
-    void = _VOID | set(options.void)
+    void = {name for name in found if name.lower() in _VOID} | set(options.void)
     wanted = found if options.classes is None else options.classes
     names = [name for name in wanted if name.lower() not in BACKGROUND and name not in void]
     labels = {name: 0 for name in found if name.lower() in BACKGROUND}

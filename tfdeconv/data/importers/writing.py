@@ -45,6 +45,7 @@ class Report:
         splits: images, images without annotations and instances of each split.
         dropped: what was left out, and how often.
         notes: what was assumed.
+        why: the format and how it was recognised.
     """
 
     names: tuple[str, ...]
@@ -52,6 +53,7 @@ class Report:
     splits: dict[str, list[int]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    why: str = ""
 
     def lines(self) -> list[str]:
         """Returns what to print, a fact a line."""
@@ -60,7 +62,7 @@ class Report:
             f"{label} {name} ({100 * self.pixels[label] / total:.1f} %)"
             for label, name in enumerate(self.names)
         ]
-        lines = [f"classes: {', '.join(shares)}"]
+        lines = [f"format: {self.why}", f"classes: {', '.join(shares)}"]
         lines += [
             f"{split}: {count} images, {empty} without annotations, {instances} instances"
             for split, (count, empty, instances) in sorted(self.splits.items())
@@ -177,7 +179,7 @@ def _journal(beside: Path, asked: str) -> dict[str, dict[str, Any]]:
 def _write_all(
     source: Source, beside: Path, done: dict[str, dict[str, Any]], link: bool
 ) -> tuple[Report, dict[str, list[str]], dict[str, tuple[bool, int]]]:
-    report = Report(source.names)
+    report = Report(source.names, why=source.why)
     lists: dict[str, list[str]] = {}
     facts: dict[str, tuple[bool, int]] = {}
     taken: set[str] = set()
@@ -261,8 +263,8 @@ def _new_id(name: str, taken: set[str]) -> str:
 def _write(
     sample: Sample, image_id: str, stamp: str, source: Source, beside: Path, link: bool
 ) -> dict[str, Any]:
-    for old in (beside / "JPEGImages").glob(f"{_escaped(image_id)}.*"):
-        old.unlink()
+    for ending in ("jpg", "png"):
+        (beside / "JPEGImages" / f"{image_id}.{ending}").unlink(missing_ok=True)
     height, width = _write_photograph(sample, beside / "JPEGImages", image_id, link)
     if sample.size is not None and sample.size != (height, width):
         raise UserError(
@@ -282,10 +284,6 @@ def _write(
         png = encode_png(maps.objects)
         write_bytes(beside / "SegmentationObject" / f"{image_id}.png", png)
     return _entry(image_id, stamp, maps)
-
-
-def _escaped(image_id: str) -> str:
-    return "".join(f"[{sign}]" if sign in "[]*?" else sign for sign in image_id)
 
 
 def _entry(image_id: str, stamp: str, maps: Maps) -> dict[str, Any]:
