@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what annotations with `iscrowd` are in instance maps (default: by their writer)",
     )
+    parser.add_argument(
+        "--rle-order",
+        choices=("columns", "rows"),
+        default="columns",
+        help="how run lengths in a CSV go (default: columns)",
+    )
     parser.add_argument("--images", metavar="FOLDER", help="photographs, if not in SOURCE")
     parser.add_argument(
         "--link", action="store_true", help="hard links in place of copies of photographs"
@@ -59,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         args.source,
         args.data,
         args.format,
-        Options(_classes(args.classes), _names(args.void), args.crowd),
+        Options(_classes(args.classes), _names(args.void), args.crowd, args.rle_order == "rows"),
         args.images,
         Splitting(args.val, args.split),
         args.link,

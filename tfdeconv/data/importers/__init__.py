@@ -9,18 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from tfdeconv.data.importers import (
+    ade20k,
+    cityscapes,
     coco,
     cvat,
     folders,
     label_studio,
     labelme,
+    lists,
     object_masks,
+    panoptic,
+    pets,
+    run_lengths,
     supervisely,
 )
 from tfdeconv.data.importers.sources import Folder, Options, Source
 from tfdeconv.data.importers.writing import Report, Splitting, write_data_set
 from tfdeconv.errors import UserError
 
+# Kinds of images with masks that are known better than as images with masks.
+_OWN_MASKS: tuple[Any, ...] = (cityscapes, ade20k, pets, lists)
 _MODULES: tuple[Any, ...] = (
     coco,
     labelme,
@@ -29,6 +37,9 @@ _MODULES: tuple[Any, ...] = (
     object_masks,
     label_studio,
     supervisely,
+    panoptic,
+    run_lengths,
+    *_OWN_MASKS,
 )
 FORMATS: tuple[str, ...] = tuple(module.NAME for module in _MODULES)
 __all__ = ["FORMATS", "Options", "Report", "Source", "Splitting", "import_data"]
@@ -94,6 +105,8 @@ def _choose(folder: Folder, name: str) -> tuple[Any, str]:
             )
         return module, why
     found = [(module, why) for module in _MODULES if (why := module.find(folder))]
+    if any(module in _OWN_MASKS for module, _ in found):
+        found = [(module, why) for module, why in found if module is not folders]
     if len(found) == 1:
         return found[0]
     if found:

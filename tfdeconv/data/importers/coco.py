@@ -212,7 +212,7 @@ def _samples(
         file = files[number]
         inside = file.path.relative_to(folder.root).parent
         split = _split(file.path)
-        path = folder.images.find_photograph(name, _photograph_folders(inside, split))
+        path = folder.images.find_photograph(name, photograph_folders(inside, split))
         if path is None:
             dropped["images whose photograph is missing"] += 1
             continue
@@ -236,7 +236,8 @@ def _split(path: Path) -> str:
     return path.stem.rpartition("_")[2]
 
 
-def _photograph_folders(inside: Path, split: str) -> list[str]:
+def photograph_folders(inside: Path, split: str) -> list[str]:
+    """Returns where the photographs of a JSON in the folder `inside` may be."""
     above = inside.parent
     folders = [inside, inside / "images", above / "images" / split, above / split]
     folders += [above / "images", above, Path("images", split), Path("images"), Path(".")]

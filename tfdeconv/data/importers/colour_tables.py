@@ -1,6 +1,5 @@
 """Lists of classes that come with masks: names in the order of the labels, some with colours."""
 
-import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,19 +77,18 @@ def _table(path: Path, rows: list[tuple[str, int]]) -> ClassTable:
 
 
 def _named_columns(path: Path) -> ClassTable | None:
-    reader = csv.reader(sources.read_text(path).splitlines())
-    header = [name.strip().lower() for name in next(reader, [])]
+    lines = sources.read_csv(path)
+    header = [name.lower() for name in next(lines, (1, []))[1]]
     if not {"r", "g", "b"} <= set(header):
         return None
     columns = [header.index(name) for name in "rgb"]
     name_column = next((i for i in range(len(header)) if i not in columns), 0)
     rows = []
-    for number, line in enumerate(reader, 2):
-        if line:
-            place = f"`{path}`, line {number},"
-            if len(line) < len(header):
-                raise wrong(place, f"have {len(header)} columns", line, "Correct the line.")
-            rows.append((line[name_column], _colour([line[i] for i in columns], place)))
+    for number, line in lines:
+        place = f"`{path}`, line {number},"
+        if len(line) < len(header):
+            raise wrong(place, f"have {len(header)} columns", line, "Correct the line.")
+        rows.append((line[name_column], _colour([line[i] for i in columns], place)))
     return _table(path, rows)
 
 

@@ -32,10 +32,11 @@ _MAX_VALUES = 256
 
 
 class Pair(NamedTuple):
-    """The relative paths of an image and its mask."""
+    """The relative paths of an image and its mask, and the split if a list puts it into one."""
 
     image: str
     mask: str
+    split: str | None = None
 
 
 @dataclass
@@ -122,9 +123,19 @@ def _key(name: str) -> tuple[str, bool]:
 
 
 def open_source(folder: Folder, options: Options) -> Source:
-    """Decides what the values of all masks mean."""
-    pairs, dropped = pair(folder)
-    table = colour_tables.find_table(folder)
+    """Pairs the files and decides what the values of all masks mean."""
+    return open_pairs(folder, *pair(folder), options)
+
+
+def open_pairs(
+    folder: Folder,
+    pairs: list[Pair],
+    dropped: Counter[str],
+    options: Options,
+    known: ClassTable | None = None,
+) -> Source:
+    """Opens images and masks whose partners are known; `known` are their classes, if no file is."""
+    table = colour_tables.find_table(folder) or known
     values = _look([folder.path(found.mask) for found in pairs])
     notes = []
     if table is not None:
@@ -310,7 +321,7 @@ def _samples(
         path = folder.path(found.mask)
         name = sources.short_name(found.image)
         split = sources.split_in(found.image) or sources.split_in(found.mask)
-        split = splits.get(PurePosixPath(found.mask).stem, split)
+        split = found.split or splits.get(PurePosixPath(found.mask).stem, split)
         objects = object_path(folder, found.mask)
         files = (path, *([objects] if objects else []))
         draw = functools.partial(_draw, decode, path, objects)

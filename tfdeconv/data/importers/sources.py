@@ -7,6 +7,7 @@ listing, so that none of them leads out of it.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -48,11 +49,13 @@ class Options:
         void: class names, labels of index masks or colours `#rrggbb` that become void.
         crowd: whether COCO's crowds are "void" in the instance map or an "object"; "auto" decides
             by the program that wrote the file.
+        along_rows: whether run lengths in CSVs go along the rows and not down the columns.
     """
 
     classes: tuple[str, ...] | None = None
     void: tuple[str, ...] = ()
     crowd: str = "auto"
+    along_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -290,6 +293,24 @@ def read_text(path: Path) -> str:
         return data.decode("utf-16" if utf16 else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"`{path}` must be a readable text file. Received: {error}.") from error
+
+
+def read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields the number and the columns of each line that is not empty, without blanks around.
+
+    Raises:
+        UserError: as `read_text`, and when it is no CSV.
+    """
+    csv.field_size_limit(_MAX_ELEMENT)
+    reader = csv.reader(read_text(path).splitlines())
+    try:
+        for columns in reader:
+            if any(column.strip() for column in columns):
+                yield reader.line_num, [column.strip() for column in columns]
+    except csv.Error as error:
+        raise wrong(
+            f"`{path}`, line {reader.line_num},", "be a line of a CSV", error, "Correct it."
+        ) from error
 
 
 def read_json(path: Path) -> Any:
