@@ -1,14 +1,15 @@
 """`tfdeconv import`: what it prints, its options, and formats that cannot be told apart."""
 
 import argparse
-import sys
+import json
 
 import pytest
 
 from tests.data.importers.drawn import classes, ids, photograph, picture, write_json
 from tests.helpers import run_python, run_tfdeconv, shared_data
+from tfdeconv import images
 from tfdeconv.cli import import_data
-from tfdeconv.data import voc
+from tfdeconv.data import importers, voc
 from tfdeconv.data.check import check_split
 from tfdeconv.errors import UserError
 
@@ -92,26 +93,55 @@ def test_mistakes(tmp_path, monkeypatch, words, message):
     assert not (tmp_path / "data").exists()
 
 
-# Where the two kinds of an export are in one folder, one of them is given.
+# Images, images without annotations and instances of each split. Where one folder holds two exports
+# of the same images, one file is given.
 SAMPLES = {
     "coco_instances/instances.json": {"train": [2, 0, 3]},
     "coco_instances/instances_with_crowd_rle.json": {"train": [2, 0, 3]},
-    "labelme/primitives": {"train": [1, 0, 6]},
-    "labelme_voc_export": {"train": [1, 0, 5]},
+    "labelme/primitives": {"train": [1, 0, 8]},
+    "labelme_voc_export": {"train": [1, 0, 6]},
     "roboflow_semantic": {"val": [2, 0, 0]},
-    "dsb2018": {"train": [3, 0, 47]},
+    "dsb2018": {"train": [3, 0, 36]},
     "datumaro_tiny/coco_dataset/coco_stuff": {"train": [1, 0, 0], "val": [1, 0, 0]},
-    "datumaro_tiny/cvat_dataset/for_images/export_task": {"train": [2, 0, 4]},
-    "datumaro_tiny/cvat_dataset/for_images/export_project": {},
-    "datumaro_tiny/kaggle_dataset/image_mask_with_labelmap": {},
-    "datumaro_tiny/kaggle_dataset/image_mask": {},
-    "datumaro_tiny/common_semantic_segmentation_dataset/dataset": {},
+    "datumaro_tiny/coco_dataset/coco_roboflow": {"train": [1, 1, 0], "val": [1, 0, 1]},
+    "datumaro_tiny/cvat_dataset/for_images/export_task": {"train": [2, 0, 2]},
+    "datumaro_tiny/cvat_dataset/for_images/export_project": {
+        "test": [2, 0, 2],
+        "train": [2, 0, 2],
+        "val": [2, 0, 2],
+    },
+    "datumaro_tiny/kaggle_dataset/image_mask_with_labelmap": {"train": [3, 0, 0]},
+    "datumaro_tiny/kaggle_dataset/image_mask": {"train": [2, 0, 0]},
+    "datumaro_tiny/common_semantic_segmentation_dataset/dataset": {"train": [2, 0, 0]},
+    "datumaro_tiny/camvid_dataset": {"test": [2, 0, 0], "train": [1, 0, 0], "val": [1, 0, 0]},
+    "datumaro_tiny/cityscapes_dataset/dataset": {"train": [1, 0, 0], "val": [1, 0, 0]},
+    "datumaro_tiny/cityscapes_dataset/train_dataset": {"train": [1, 0, 1], "val": [1, 0, 0]},
 }
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_real_exports(tmp_path, name, capsys):
-    run(shared_data("formats") / name, tmp_path / "data")
-    print(capsys.readouterr().out, file=sys.stderr)
+def test_real_exports(tmp_path, name):
+    report = importers.import_data(shared_data("formats") / name, tmp_path / "data")
+    assert report.splits == SAMPLES[name]
     for split in voc.split_names(tmp_path / "data"):
         assert check_split(voc.read_split(tmp_path / "data", split)).problems == []
+
+
+def test_the_voc_export_of_labelme_stays_as_it_is(tmp_path):
+    source = shared_data("formats") / "labelme_voc_export"
+    importers.import_data(source, tmp_path / "data")
+    name = "SegmentationClass/2011_000006.png"
+    expected, found = (images.read_labels(root / name) for root in (source, tmp_path / "data"))
+    assert (expected == found).all()
+
+
+def test_areas_of_coco(tmp_path):
+    source = shared_data("formats") / "coco_instances" / "instances.json"
+    importers.import_data(source, tmp_path / "data")
+    areas = {}
+    for number in (36086, 109005):
+        labels = images.read_labels(tmp_path / "data" / f"SegmentationClass/{number:012}.png")
+        areas |= {label: int((labels == label).sum()) for label in (2, 3, 4) if label in labels}
+    for annotation in json.loads(source.read_text())["annotations"]:
+        # Polygons and the centres of pixels inside them differ by what borders cut.
+        assert areas[annotation["category_id"] + 1] == pytest.approx(annotation["area"], rel=3e-3)

@@ -191,6 +191,16 @@ def test_camvid_of_segnet(tmp_path):
     assert classes(tmp_path / "data")[:3] == ["background", "sky", "building"]
 
 
+def test_camvid_in_its_colours(tmp_path):
+    source = tmp_path / "CamVid"
+    photograph(source / "train" / "a.png")
+    colours = [(0, 0, 0), (128, 128, 128), (128, 64, 128), (64, 0, 128), (0, 0, 0), (0, 0, 0)]
+    picture(source / "trainannot" / "a.png", np.array([colours] * 4, np.uint8))
+    (source / "train.txt").write_text("/train/a.png /trainannot/a.png\n")
+    import_data(source, tmp_path / "data", options=Options(classes=("Road", "Car")))
+    assert read(tmp_path / "data", "a")[0][0] == [255, 255, 1, 2, 255, 255]
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_metadata_of_hugging_face(tmp_path, kind):
     folder = tmp_path / "source" / "validation"

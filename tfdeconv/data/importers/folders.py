@@ -132,11 +132,18 @@ def open_pairs(
     pairs: list[Pair],
     dropped: Counter[str],
     options: Options,
-    known: ClassTable | None = None,
+    known: Sequence[ClassTable] = (),
 ) -> Source:
-    """Opens images and masks whose partners are known; `known` are their classes, if no file is."""
-    table = colour_tables.find_table(folder) or known
+    """Opens images and masks whose partners are known.
+
+    Where the folder has no list of classes, it is the one of `known` that fits the kind of masks:
+    with colours or without.
+    """
+    table = colour_tables.find_table(folder)
     values = _look([folder.path(found.mask) for found in pairs])
+    if table is None:
+        fitting = (each for each in known if bool(each.colours) == bool(values.colours))
+        table = next(fitting, None)
     notes = []
     if table is not None:
         notes.append(f"classes are those of `{table.path}`")

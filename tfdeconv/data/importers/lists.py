@@ -6,16 +6,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from tfdeconv import images
-from tfdeconv.data.importers import folders, sources
-from tfdeconv.data.importers.colour_tables import ClassTable
+from tfdeconv.data.importers import camvid, folders, sources
 from tfdeconv.data.importers.folders import Pair
 from tfdeconv.data.importers.sources import Folder, Options, Source, wrong
 
 NAME = "lists"
-_CAMVID = (
-    *("sky", "building", "pole", "road", "pavement", "tree"),
-    *("sign", "fence", "car", "pedestrian", "bicyclist", "void"),
-)
 _METADATA = ("metadata.csv", "metadata.jsonl")
 
 
@@ -71,9 +66,7 @@ def open_source(folder: Folder, options: Options) -> Source:
             "none of them",
             "Give the folder that its paths begin in.",
         )
-    known = None
-    if any("annot/" in mask for _, mask in found) and "camvid" in _start(folder).lower():
-        known = ClassTable(folder.root / _lists(folder)[0], _CAMVID)
+    known = camvid.TABLES if "camvid" in _start(folder).lower() else ()
     return folders.open_pairs(folder, sorted(found.values()), dropped, options, known)
 
 
@@ -103,8 +96,8 @@ def _rows(folder: Folder, name: str) -> Iterator[tuple[str, str]]:
         values = row if isinstance(row, dict) else {}
         keys = [key for key in values if isinstance(key, str) and key.endswith("file_name")]
         masks = [key for key in keys if any(word in key for word in ("mask", "label", "annot"))]
-        others = [key for key in keys if key not in masks]
-        both = [values.get(one[0]) for one in (others, masks) if len(one) == 1]
+        rest = [key for key in keys if key not in masks]
+        both = [values.get(one[0]) for one in (rest, masks) if len(one) == 1]
         if len(both) != 2 or not all(isinstance(value, str) and value for value in both):
             raise wrong(
                 f"`{path}`, row {number},",
