@@ -71,12 +71,10 @@ def test_pets(tmp_path):
     assert ids(tmp_path / "data", "test") == ("beagle_2",)
 
 
-def panoptic(tmp_path, segments, colours):
-    source = tmp_path / "source"
+def write_panoptic(source, segments, colours):
     photograph(source / "val2017" / "a.jpg")
-    picture(
-        source / "annotations" / "panoptic_val2017" / "a.png", np.array([colours] * 4, np.uint8)
-    )
+    mask = source / "annotations" / "panoptic_val2017" / "a.png"
+    picture(mask, np.array([colours] * 4, np.uint8))
     value = {
         "images": [{"id": 1, "file_name": "a.jpg"}],
         "annotations": [{"image_id": 1, "file_name": "a.png", "segments_info": segments}],
@@ -86,7 +84,11 @@ def panoptic(tmp_path, segments, colours):
         ],
     }
     write_json(source / "annotations" / "panoptic_val2017.json", value)
-    return tmp_path / "data", import_data(source, tmp_path / "data")
+
+
+def panoptic(tmp_path, segments, colours):
+    write_panoptic(tmp_path / "source", segments, colours)
+    return tmp_path / "data", import_data(tmp_path / "source", tmp_path / "data")
 
 
 SEGMENTS = [

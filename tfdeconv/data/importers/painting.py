@@ -248,7 +248,9 @@ def area(rings: Sequence[np.ndarray]) -> float:
     total = 0.0
     for ring in rings:
         x, y = ring.T
-        total += abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+        if len(ring) > 2:
+            closed = x[-1] * y[0] - y[-1] * x[0]
+            total += abs(np.dot(x[:-1], y[1:]) - np.dot(y[:-1], x[1:]) + closed) / 2
     return total
 
 
