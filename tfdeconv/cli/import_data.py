@@ -1,4 +1,15 @@
-"""tfdeconv import export/ DATA --val 0.2"""
+"""Makes a data set of what an annotation tool has exported.
+
+The data set has PASCAL VOC layout: photographs, label maps, instance maps where the source has
+instances, lists of the splits and `classes.txt`. It is written as a whole or not at all; when it is
+interrupted, the same command goes on. The format is recognised: COCO (instances, stuff, panoptic),
+labelme, CVAT, Label Studio, Supervisely, Roboflow masks, folders of images and masks, one mask an
+object, run lengths in a CSV, lists of pairs, Cityscapes, ADE20K, CamVid, Oxford pets.
+
+  tfdeconv import export/ DATA --val 0.2
+  tfdeconv import images_and_masks/ DATA --classes background,road,car
+  tfdeconv import annotations/instances_val.json DATA --images val2017/
+"""
 
 from __future__ import annotations
 

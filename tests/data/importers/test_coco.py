@@ -115,6 +115,13 @@ def test_an_unused_parent_of_the_same_name_is_no_class(tmp_path):
     assert classes(data) == ["background", "wall"]
 
 
+def test_parents_that_are_no_text(tmp_path):
+    value = coco([annotation([SQUARE])])
+    value["categories"][1]["supercategory"] = ["x"]
+    data, _ = imported(tmp_path, value)
+    assert classes(data) == ["background", "cat", "dog"]
+
+
 def test_two_used_categories_of_one_name_are_two_classes(tmp_path):
     value = coco(
         [annotation([SQUARE], category=3), annotation([SQUARE], category=4)],

@@ -158,19 +158,13 @@ def _classes(files: list[_File]) -> tuple[list[str], list[dict[str, str]]]:
     found: dict[str, None] = {}
     of_category = []
     for file in files:
-        parents = {
-            category.get("supercategory")
-            for category in file.categories.values()
-            if category.get("supercategory") != category.get("name")
-        }
         names: dict[str, str] = {}
         for key in sorted(file.categories, key=_numerical):
             category = file.categories[key]
             name = sources.clean_name(category.get("name", key))
-            others = (c.get("supercategory") for k, c in file.categories.items() if k != key)
+            others = [str(c.get("supercategory")) for k, c in file.categories.items() if k != key]
             # Roboflow lists a parent of all classes, that may have the name of one of them.
-            is_parent = category.get("name") in parents or category.get("name") in set(others)
-            if key not in file.used and is_parent:
+            if key not in file.used and str(category.get("name")) in others:
                 continue
             names[key] = f"{name}_{key}" if name in names.values() else name
             found[names[key]] = None

@@ -102,7 +102,8 @@ def _table(
     table = {0: (IGNORE_LABEL, 0)}
     for number, segment in enumerate(segments, 1):
         key, category = _get(segment, "id"), _get(segment, "category_id")
-        if type(key) is not int or not 0 < key < 1 << 24 or category not in of_category:
+        is_id = type(key) is int and 0 < key < 1 << 24
+        if not is_id or type(category) is not int or category not in of_category:
             raise wrong(place, "have segments with an id and a known category", segment, "Fix it.")
         label, is_thing = of_category[category]
         instance = min(number, painting.VOID_OBJECT - 1) if is_thing else 0
