@@ -22,6 +22,7 @@ COMMANDS = (
     "propose",
     "train",
     "recalibrate",
+    "import",
     "import-caffe",
     "evaluate",
     "segment",
@@ -32,12 +33,13 @@ COMMANDS = (
     "export",
     "verify",
 )
-WITHOUT_TENSORFLOW = ("draw", "propose")
+WITHOUT_TENSORFLOW = ("draw", "import", "propose")
 
 EPILOG = """\
 First steps without data: tfdeconv demo
 
-On data in PASCAL VOC layout (JPEGImages, SegmentationClass, ImageSets/Segmentation):
+On your own data (SOURCE: the export of an annotation tool; DATA: PASCAL VOC layout):
+  tfdeconv import SOURCE DATA --val 0.2
   tfdeconv check DATA
   tfdeconv train unet DATA --out runs/unet
   tfdeconv evaluate runs/unet DATA
@@ -85,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", dest="command", required=True
     )
     for name in COMMANDS:
-        module = importlib.import_module(f"tfdeconv.cli.{name.replace('-', '_')}")
+        # `import` is no name for a module.
+        module_name = "import_data" if name == "import" else name.replace("-", "_")
+        module = importlib.import_module(f"tfdeconv.cli.{module_name}")
         description = str(module.__doc__)
         command = commands.add_parser(
             name,
