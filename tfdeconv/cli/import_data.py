@@ -2,9 +2,9 @@
 
 The data set has PASCAL VOC layout: photographs, label maps, instance maps where the source has
 instances, lists of the splits and `classes.txt`. It is written completely or not at all; after an
-interruption the same command continues. The format is recognised: COCO (instances, stuff, panoptic),
-labelme, CVAT, Label Studio, Supervisely, Roboflow masks, folders of images and masks, one mask an
-object, run lengths in a CSV, lists of pairs, Cityscapes, ADE20K, CamVid, Oxford pets.
+interruption the same command continues. These formats are recognised: COCO (instances, stuff,
+panoptic), labelme, CVAT, Label Studio, Supervisely, Roboflow masks, folders of images and masks,
+one mask an object, run lengths in a CSV, lists of pairs, Cityscapes, ADE20K, CamVid, Oxford pets.
 
   tfdeconv import export/ DATA --val 0.2
   tfdeconv import images_and_masks/ DATA --classes background,road,car
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         metavar="NAME",
         default="auto",
-        help="name of the format (default: recognise it)",
+        help="name of the format (default: recognised)",
     )
     parser.add_argument(
         "--val", type=float, default=0, metavar="SHARE", help="share of `train` to put into `val`"
