@@ -144,7 +144,7 @@ def export_saved_model(
 
     Example:
 
-    >>> from tfdeconv.layers import Scores
+    >>> from tfdeconv.layers import Logits
     >>> layers = [keras.layers.Conv2D(2, 3, padding="same"), Logits(("ground", "tree"))]
     >>> model = keras.Sequential([keras.Input((16, 16, 3)), *layers])
     >>> folder = export_saved_model(model, tempfile.mkdtemp())
