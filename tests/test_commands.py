@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import run_python, run_tfdeconv
-from tfdeconv.cli.main import COMMANDS
+from tfdeconv.cli.main import COMMANDS, main
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -31,29 +31,40 @@ def test_wrong_usage_is_exit_status_2():
         assert result.returncode == 2 and "usage: tfdeconv" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["cam", "missing", "--out", "cam"], "`missing` must be a data set in PASCAL VOC layout"),
-        (["check", "missing"], "`missing` must be a data set in PASCAL VOC layout"),
-        (["evaluate", "missing.keras", "missing"], "`missing` must be a data set"),
-        (["export", "missing.keras", "out"], "missing.keras"),
-        (["lesion", "missing.keras", "missing", "--out", "lesion"], "`missing` must be a data set"),
-        (["propose", "missing.jpg", "--out", "p.npz"], "missing.jpg"),
-        (["recalibrate", "missing", "missing"], "`missing` must be a .keras file or a run folder"),
-        (["segment", "missing.keras", "missing.jpg", "--out", "out"], "missing"),
-        (["walkthrough", "missing.keras", "missing.jpg", "--out", "page.html"], "missing"),
-        (["train", "stage1", "missing", "--out", "run"], "`missing` must be a data set"),
-        (["train", "fcn8s", "missing", "--out", "run"], "`missing` must be a data set"),
-        (["verify", "missing", "missing.keras"], "missing"),
-        (["visualize", "missing.keras", "missing.jpg", "--out", "x.png"], "missing.jpg"),
-    ],
-)
-def test_a_mistake_is_one_sentence_and_exit_status_1(words, message, tmp_path):
+MISTAKES = [
+    (["cam", "missing", "--out", "cam"], "`missing` must be a data set in PASCAL VOC layout"),
+    (["check", "missing"], "`missing` must be a data set in PASCAL VOC layout"),
+    (["evaluate", "missing.keras", "missing"], "`missing` must be a data set"),
+    (["export", "missing.keras", "out"], "missing.keras"),
+    (["lesion", "missing.keras", "missing", "--out", "lesion"], "`missing` must be a data set"),
+    (["propose", "missing.jpg", "--out", "p.npz"], "missing.jpg"),
+    (["recalibrate", "missing", "missing"], "`missing` must be a .keras file or a run folder"),
+    (["segment", "missing.keras", "missing.jpg", "--out", "out"], "missing"),
+    (["walkthrough", "missing.keras", "missing.jpg", "--out", "page.html"], "missing"),
+    (["train", "stage1", "missing", "--out", "run"], "`missing` must be a data set"),
+    (["train", "fcn8s", "missing", "--out", "run"], "`missing` must be a data set"),
+    (["verify", "missing", "missing.keras"], "missing"),
+    (["visualize", "missing.keras", "missing.jpg", "--out", "x.png"], "missing.jpg"),
+]
+
+
+def check_mistake(status: int, errors: str, message: str) -> None:
+    assert status == 1
+    assert errors.startswith("tfdeconv: error: ") and message in errors
+    assert "Traceback" not in errors and len(errors.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(("words", "message"), MISTAKES)
+def test_a_mistake_is_one_sentence_and_exit_status_1(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    check_mistake(main(words), capsys.readouterr().err, message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_mistake_in_a_process_of_its_own_prints_nothing_else():
+    words, message = MISTAKES[2]
     result = run_tfdeconv(*words)
-    assert result.returncode == 1, result.stdout
-    assert result.stderr.startswith("tfdeconv: error: ") and message in result.stderr
-    assert "Traceback" not in result.stderr and len(result.stderr.splitlines()) <= 2
+    check_mistake(result.returncode, result.stderr, message)
 
 
 def test_the_version_is_told():

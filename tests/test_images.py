@@ -212,7 +212,7 @@ def test_what_is_no_image_is_named_with_what_it_is(tmp_path, kind: str) -> None:
 def test_damaged_files_are_named(tmp_path, damage: str) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(DAMAGED[damage])
-    with pytest.raises(UserError, match=r"photo\.jpg` must be an image in working order"):
+    with pytest.raises(UserError, match=r"photo\.jpg` must be an intact image"):
         images.read_image(path)
 
 

@@ -96,7 +96,7 @@ def save(
         "scores": np.concatenate(scores).astype(np.float32),
         "settings": np.array(json.dumps(settings), np.str_),
     }
-    with replacing(path) as beside, open(beside, "wb") as file:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
 
 

@@ -20,8 +20,8 @@ STAGES = (
     "deep_contextual",
 )
 # At a tenth there is little left to recognise, and at ten times 100 times as much to compute. A
-# full image is seen at up to 500 pixels a side: at four times that, a map of 64 channels takes a
-# gigabyte, as does a window of 2048.
+# full image enters a network at up to 500 pixels a side: at four times that, a map of 64 channels
+# takes a gigabyte, as does a window of 2048.
 SCALES = (0.1, 4.0)
 MOST_OVERLAP = 0.9
 LARGEST_WINDOW = 2048

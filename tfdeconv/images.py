@@ -271,8 +271,7 @@ def _load(image: ImageFile, name: str) -> None:
 
 def _damaged(name: str, received: str) -> UserError:
     return UserError(
-        f"`{name}` must be an image in working order. Received: {received}. Copy it again or "
-        "remove it."
+        f"`{name}` must be an intact image. Received: {received}. Copy it again or remove it."
     )
 
 

@@ -11,7 +11,7 @@ from tfdeconv.data.whole_images import (
     centred_windows,
     fill_outside,
     image_windows,
-    seen_size,
+    limited_size,
 )
 from tfdeconv.errors import UserError
 from tfdeconv.layers import Preprocess
@@ -45,8 +45,8 @@ def split_of(tmp_path):
     ],
 )
 def test_nothing_is_seen_larger_than_500_pixels(size, seen) -> None:
-    assert tuple(seen_size(size).numpy()) == seen and LONGEST_SIDE == 500
-    assert tuple(seen_size(size[::-1]).numpy()) == seen[::-1]
+    assert tuple(limited_size(size).numpy()) == seen and LONGEST_SIDE == 500
+    assert tuple(limited_size(size[::-1]).numpy()) == seen[::-1]
 
 
 def test_an_image_that_fits_stands_in_the_middle(split_of) -> None:

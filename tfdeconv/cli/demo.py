@@ -1,4 +1,4 @@
-"""Runs all steps once on drawn data, in a few minutes on a CPU.
+"""Runs all steps once on drawn data, in ten to twenty minutes on a CPU.
 
 Draws images of eight classes of objects, computes proposals, trains both stages of a small
 DeconvNet, recalibrates and evaluates each, exports a SavedModel, verifies it in a fresh process,

@@ -18,11 +18,11 @@ from tfdeconv.version import __version__
 COMMANDS = (
     "demo",
     "draw",
+    "import",
     "check",
     "propose",
     "train",
     "recalibrate",
-    "import",
     "import-caffe",
     "evaluate",
     "segment",

@@ -127,7 +127,7 @@ def network_input(
     import numpy as np
 
     from tfdeconv.data.crops import crop_image, enlarge_to_square
-    from tfdeconv.data.whole_images import seen_size
+    from tfdeconv.data.whole_images import limited_size
     from tfdeconv.segmentation.network import sizes
     from tfdeconv.segmentation.regions import resize_and_pad, size_rule
 
@@ -137,9 +137,9 @@ def network_input(
         region = enlarge_to_square(np.array([box or (0, 0, *image.shape[:2])]))[0]
         mask = crop_image(inside[..., None], region, size).numpy()[..., 0].astype(np.uint8)
         return crop_image(image, region, size).numpy(), mask
-    seen = seen_size(image.shape[:2])
-    rows, columns = seen.numpy().tolist()
-    picture = resize_and_pad(image, seen, size_rule(model).fit(seen)).numpy()[0]
+    resized = limited_size(image.shape[:2])
+    rows, columns = resized.numpy().tolist()
+    picture = resize_and_pad(image, resized, size_rule(model).fit(resized)).numpy()[0]
     mask = np.zeros(picture.shape[:2], np.uint8)
     mask[:rows, :columns] = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_NEAREST)
     return picture, mask

@@ -90,9 +90,9 @@ def walk(
     from tfdeconv.visual.walkthrough import Walk
 
     height, width = image.shape[:2]
-    pipeline, seen, proposed = segmenter.pipeline, None, None
+    pipeline, network_input, proposed = segmenter.pipeline, None, None
     if segmenter.input_size is None:
-        seen = pipeline.pictures(image, segmenter.regions(image)).numpy()[0]
+        network_input = pipeline.pictures(image, segmenter.regions(image)).numpy()[0]
         with _timed(times, "the network"):
             scores = pipeline.combined_scores(image, np.zeros((0, 4), np.float32))
     else:
@@ -107,7 +107,7 @@ def walk(
         image,
         truth,
         tuple(names),
-        seen,
+        network_input,
         proposed,
         softmax(scores.numpy()),
         labels,

@@ -20,7 +20,7 @@ LONGEST_SIDE = 500
 MEAN_COLOUR = (123, 117, 104)
 
 
-def seen_size(size: tf.Tensor) -> tf.Tensor:
+def limited_size(size: tf.Tensor) -> tf.Tensor:
     """Returns the height and width to which an image is resized before it enters a network.
 
     Args:
@@ -32,7 +32,7 @@ def seen_size(size: tf.Tensor) -> tf.Tensor:
 
     Example:
 
-    >>> seen_size((375, 500)).numpy().tolist(), seen_size((1000, 2000)).numpy().tolist()
+    >>> limited_size((375, 500)).numpy().tolist(), limited_size((1000, 2000)).numpy().tolist()
     ([375, 500], [250, 500])
     """
     # In double precision, since halves go to the even number.
@@ -46,7 +46,7 @@ def image_windows(split: Split, side: int, margin: int = 0) -> Windows:
 
     Args:
         split: The data set; the headers of its photographs are read.
-        side: side of the window in pixels of the resized image (`seen_size`).
+        side: side of the window in pixels of the resized image (`limited_size`).
         margin: how far windows reach beyond the image, so that its border is sampled as often as
             its middle when parts of the windows are cropped at random.
 
@@ -60,7 +60,7 @@ def image_windows(split: Split, side: int, margin: int = 0) -> Windows:
     for index, image_id in enumerate(track(split.ids, "Covering images")):
         header = maps.read_header(split, image_id)
         size = header.height, header.width
-        scale = max(size) / int(tf.reduce_max(seen_size(size)))
+        scale = max(size) / int(tf.reduce_max(limited_size(size)))
         length, around = max(1, round(scale * side)), round(scale * margin)
         for top in _starts(size[0], length, around):
             for left in _starts(size[1], length, around):
@@ -80,8 +80,8 @@ def centred_windows(split: Split, side: int) -> Windows:
 
     Args:
         split: The data set.
-        side: side of the windows in pixels of the resized image (`seen_size`), whatever the size of
-            the object.
+        side: side of the windows in pixels of the resized image (`limited_size`), whatever the size
+            of the object.
 
     Returns:
         The `Windows`, squares that may leave the image; an image without objects has none.
@@ -93,7 +93,7 @@ def centred_windows(split: Split, side: int) -> Windows:
     for index, image_id in enumerate(track(split.ids, "Finding objects")):
         header = maps.read_header(split, image_id)
         size = header.height, header.width
-        length = max(1, round(side * max(size) / int(tf.reduce_max(seen_size(size)))))
+        length = max(1, round(side * max(size) / int(tf.reduce_max(limited_size(size)))))
         for found, of_class in zip(*maps.object_boxes(split, image_id), strict=True):
             top, left = (int(found[axis] + found[axis + 2] - length) // 2 for axis in (0, 1))
             image.append(index)

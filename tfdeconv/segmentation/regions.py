@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdeconv.data.crops import crop_images, enlarge_to_square
-from tfdeconv.data.whole_images import MEAN_COLOUR, seen_size
+from tfdeconv.data.whole_images import MEAN_COLOUR, limited_size
 from tfdeconv.layers import RequireSize
 from tfdeconv.proposals import propose
 
@@ -115,7 +115,7 @@ class WholeImage:
 
     def _resized(self, size: tf.Tensor) -> tf.Tensor:
         # In double precision, since halves go to the even number.
-        sides = self._scale * tf.cast(seen_size(size), tf.float64)
+        sides = self._scale * tf.cast(limited_size(size), tf.float64)
         return tf.maximum(tf.cast(tf.round(sides), tf.int32), 1)
 
 

@@ -110,15 +110,15 @@ class RunFolder:
             bare = model.with_outputs(model.outputs[0])
         else:
             bare = keras.Model(model.input, model.outputs[0], name=model.name)
-        with files.replacing(self.model_file) as beside:
-            bare.save(beside)
+        with files.replacing(self.model_file) as temporary:
+            bare.save(temporary)
 
     def save_last(self, model: keras.Model, state: dict[str, Any]) -> None:
         """Writes what resuming needs, and the log up to there."""
-        with files.replacing(self.last) as beside:
-            beside.mkdir()
-            model.save(beside / MODEL_FILE)
-            files.write_json(beside / "state.json", state)
+        with files.replacing(self.last) as temporary:
+            temporary.mkdir()
+            model.save(temporary / MODEL_FILE)
+            files.write_json(temporary / "state.json", state)
         history = state["history"]
         if history:
             text = io.StringIO()

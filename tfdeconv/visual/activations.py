@@ -333,7 +333,7 @@ def _rows(
 ) -> list[list[np.ndarray]]:
     picture = np.clip(image, 0, 255).astype(np.uint8)
     size, name = size_within(picture, SIDE), name_of(found.label, class_names)
-    note = f"{picture.shape[0]} x {picture.shape[1]}, as the network sees it"
+    note = f"{picture.shape[0]} x {picture.shape[1]}, the network's input"
     above = [captioned(fitted(picture, size), f"{found.network}: input", note)]
     # Resized first, so that the line around an object is one pixel of the sheet.
     labelled = overlay(fitted(picture, size), fitted(found.labels, size))

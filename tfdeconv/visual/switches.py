@@ -225,7 +225,7 @@ def draw_switches(
     picture = np.clip(image, 0, 255).astype(np.uint8)
     height, width = size_within(picture, SIDE)
     size = round(_LARGER * height), round(_LARGER * width)
-    note = f"{picture.shape[0]} x {picture.shape[1]}, as the network sees it"
+    note = f"{picture.shape[0]} x {picture.shape[1]}, the network's input"
     above = [captioned(fitted(picture, size), f"{found.network}: input", note)]
     below = [captioned(_key(found.levels[0].window, size), "colours", "position in the window")]
     for level in found.levels:

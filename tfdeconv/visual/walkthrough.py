@@ -65,7 +65,7 @@ class Walk(NamedTuple):
         image: `(height, width, 3)` uint8 RGB.
         truth: `(height, width)` uint8 or None.
         class_names: The name of every class.
-        seen: `(rows, columns, 3)` the input of a network without an input size; None for another.
+        network_input: `(rows, columns, 3)`, of a network without an input size; None for another.
         proposed: The regions of a network with an input size; None for another.
         probabilities: `(height, width, classes)` float32, or smaller for a very large photograph.
         labels: `(height, width)` uint8.
@@ -78,7 +78,7 @@ class Walk(NamedTuple):
     image: np.ndarray
     truth: np.ndarray | None
     class_names: tuple[str, ...]
-    seen: np.ndarray | None
+    network_input: np.ndarray | None
     proposed: Proposed | None
     probabilities: np.ndarray
     labels: np.ndarray
@@ -97,8 +97,8 @@ def walkthrough_page(walk: Walk) -> Report:
     report.add_key_figures(_key_figures(walk))
     _add_photograph(report, walk, 1)
     number = 2
-    if walk.seen is not None:
-        _add_input(report, walk.seen, number)
+    if walk.network_input is not None:
+        _add_input(report, walk.network_input, number)
         number += 1
     if walk.proposed is not None:
         for add in (_add_proposals, _add_samples, _add_growth):
@@ -175,16 +175,16 @@ def _add_photograph(report: Report, walk: Walk, number: int) -> None:
     _add_legend(report, walk, walk.truth)
 
 
-def _add_input(report: Report, seen: np.ndarray, number: int) -> None:
-    rows, columns = seen.shape[:2]
+def _add_input(report: Report, network_input: np.ndarray, number: int) -> None:
+    rows, columns = network_input.shape[:2]
     report.add_section(
         f"{number}. Network input",
-        f"This network takes images of any size. It sees the full image at {columns} x {rows} "
+        f"This network takes images of any size. It runs on the full image at {columns} x {rows} "
         "pixels: a longer side above 500 pixels is reduced to 500, and the image is padded with "
         "the mean colour to a size that the network's strides divide. There are no proposals and "
         "no aggregation.",
     )
-    picture = scaled(np.clip(seen, 0, 255).astype(np.uint8))
+    picture = scaled(np.clip(network_input, 0, 255).astype(np.uint8))
     report.add_panels([f"{columns} x {rows} pixels"], [[picture]])
 
 

@@ -82,8 +82,8 @@ def write_pseudo_set(
         guessed = pseudo_labels(heats, low, high) if heats else np.zeros(truth.shape, np.uint8)
         judged = np.where(guessed == IGNORE_LABEL, IGNORE_LABEL, truth)
         confusion += metrics.confusion_matrix(judged, guessed, len(split.class_names))
-        with files.replacing(out / "JPEGImages" / source.name) as beside:
-            shutil.copyfile(source, beside)
+        with files.replacing(out / "JPEGImages" / source.name) as temporary:
+            shutil.copyfile(source, temporary)
         path = out / "SegmentationClass" / f"{image_id}.png"
         files.write_bytes(path, encode_png(guessed, colours))
     files.write_text(out / "classes.txt", "\n".join(split.class_names) + "\n")

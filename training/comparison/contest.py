@@ -62,8 +62,8 @@ def _train(data: Path, out: Path, network: str, steps: int | None) -> Path:
     seen = batch_norm.trained_on(file.parent)
     batch_norm.recalibrate(model, batch_norm.window_images(model, data, *seen))
     ready = out / "ready.keras"
-    with files.replacing(ready) as beside:
-        model.save(beside)
+    with files.replacing(ready) as temporary:
+        model.save(temporary)
     return ready
 
 

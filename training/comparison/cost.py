@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import keras
 
-from tfdeconv.data.whole_images import seen_size
+from tfdeconv.data.whole_images import limited_size
 from tfdeconv.segmentation.regions import size_rule
 
 
@@ -28,7 +28,7 @@ def multiply_accumulates(model: keras.Model, height: int, width: int) -> int:
     >>> multiply_accumulates(model, 10, 20) == 10 * 20 * 3 * 3 * 3 * 8
     True
     """
-    sides = size_rule(model).fit(seen_size((height, width))).numpy().tolist()
+    sides = size_rule(model).fit(limited_size((height, width))).numpy().tolist()
     known = tuple(a or b for a, b in zip(model.input_shape[1:3], sides, strict=True))
     return sum(_of_layers(_at_size(model, known)))
 

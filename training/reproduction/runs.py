@@ -105,16 +105,16 @@ def _encoder(setting: Setting) -> Path:
         inputs = read_data(1, setting.data, None, recipe, setting.seed)
         with _timed(setting, "encoder"):
             train_encoder(model, inputs, recipe, setting.seed)
-    with files.replacing(file) as beside:
-        model.save(beside)
+    with files.replacing(file) as temporary:
+        model.save(temporary)
     return file
 
 
 def _start(setting: Setting, encoder: Path, kind: str) -> Path:
     file = setting.out / f"{kind}-start.keras"
     if not file.exists():
-        with files.replacing(file) as beside:
-            with_unpooling(load_model(encoder), kind).save(beside)
+        with files.replacing(file) as temporary:
+            with_unpooling(load_model(encoder), kind).save(temporary)
     return file
 
 
@@ -140,6 +140,6 @@ def _trained(setting: Setting, name: str, init: Path, stage: int | None = None) 
     if stage:
         seen = batch_norm.trained_on(run.path)
         batch_norm.recalibrate(model, batch_norm.window_images(model, setting.data, *seen))
-    with files.replacing(ready) as beside:
-        model.save(beside)
+    with files.replacing(ready) as temporary:
+        model.save(temporary)
     return ready

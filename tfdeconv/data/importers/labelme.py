@@ -95,14 +95,14 @@ def _photograph(
     if isinstance(data, str) and data:
         return _decoded(data, f"`{path}`, `imageData`,")
     name = value.get("imagePath")
-    beside = inside.parent.as_posix()
-    found = photographs.find_photograph(name, [beside]) if isinstance(name, str) else None
+    same_folder = inside.parent.as_posix()
+    found = photographs.find_photograph(name, [same_folder]) if isinstance(name, str) else None
     if found is not None:
         return found
     same = [
         name
         for name in photographs.photographs
-        if Path(name).stem == path.stem and Path(name).parent.as_posix() == beside
+        if Path(name).stem == path.stem and Path(name).parent.as_posix() == same_folder
     ]
     return photographs.path(same[0]) if len(same) == 1 else None
 

@@ -40,7 +40,7 @@ def read_values(path: Path) -> np.ndarray:
         picture.load()
     except Exception as error:  # What Pillow raises for damaged files is not bounded.
         raise UserError(
-            f"`{path}` must be an image in working order. Received: {error}. Copy it again."
+            f"`{path}` must be an intact image. Received: {error}. Copy it again."
         ) from error
     if picture.mode == "LA":
         picture = picture.convert("L")

@@ -113,13 +113,13 @@ def write_data_set(
             f"`{data}` must be a new folder or an empty one. Received: one that exists. Remove it "
             "or choose another name."
         )
-    beside = data.with_name(f".{data.name}.importing")
+    staging = data.with_name(f".{data.name}.importing")
     asked = _digest([asdict(options), source.names, link])
     try:
-        done = _journal(beside, asked)
+        done = _journal(staging, asked)
         for folder in _FOLDERS:
-            ensure_writable_folder(beside / folder)
-        report, lists, facts = _write_all(source, beside, done, link)
+            ensure_writable_folder(staging / folder)
+        report, lists, facts = _write_all(source, staging, done, link)
         if not lists:
             raise UserError(
                 f"`{data}` must get at least one image. Received: a source in which no photograph "
@@ -128,26 +128,26 @@ def write_data_set(
         for split, ids in _split(lists, splitting, report.notes).items():
             counts = [sum(column) for column in zip(*(facts[name] for name in ids), strict=True)]
             report.splits[split] = [len(ids), *counts]
-            write_text(beside / _LISTS / f"{split}.txt", "".join(f"{name}\n" for name in ids))
-        write_text(beside / "classes.txt", "".join(f"{name}\n" for name in source.names))
-        _finish(beside, data)
+            write_text(staging / _LISTS / f"{split}.txt", "".join(f"{name}\n" for name in ids))
+        write_text(staging / "classes.txt", "".join(f"{name}\n" for name in source.names))
+        _finish(staging, data)
     except UserError:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         raise
     report.notes = source.notes + report.notes
     report.dropped += source.dropped
     return report
 
 
-def _finish(beside: Path, data: Path) -> None:
-    objects = beside / "SegmentationObject"
+def _finish(staging: Path, data: Path) -> None:
+    objects = staging / "SegmentationObject"
     if not any(objects.iterdir()):
         objects.rmdir()
-    (beside / _JOURNAL).unlink()
+    (staging / _JOURNAL).unlink()
     try:
         if data.exists():
             data.rmdir()
-        os.replace(beside, data)
+        os.replace(staging, data)
     except OSError as error:
         raise cannot_write(data, error) from error
 
@@ -156,36 +156,36 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()[:16]
 
 
-def _journal(beside: Path, asked: str) -> dict[str, dict[str, Any]]:
+def _journal(staging: Path, asked: str) -> dict[str, dict[str, Any]]:
     """Returns what is done already; removes what was begun with other options."""
     done: dict[str, dict[str, Any]] = {}
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        lines = (beside / _JOURNAL).read_text("utf-8").splitlines()
+        lines = (staging / _JOURNAL).read_text("utf-8").splitlines()
         if lines[:1] == [asked]:
             for line in lines[1:]:
                 # The last line may be cut short.
                 entry = json.loads(line)
                 done[entry["id"]] = entry
     if not done:
-        if beside.is_symlink():
-            beside.unlink()
-        shutil.rmtree(beside, ignore_errors=True)
-        ensure_writable_folder(beside)
+        if staging.is_symlink():
+            staging.unlink()
+        shutil.rmtree(staging, ignore_errors=True)
+        ensure_writable_folder(staging)
     text = "\n".join([asked, *map(json.dumps, done.values())]) + "\n"
-    write_text(beside / _JOURNAL, text)
+    write_text(staging / _JOURNAL, text)
     return done
 
 
 def _write_all(
-    source: Source, beside: Path, done: dict[str, dict[str, Any]], link: bool
+    source: Source, staging: Path, done: dict[str, dict[str, Any]], link: bool
 ) -> tuple[Report, dict[str, list[str]], dict[str, tuple[bool, int]]]:
     report = Report(source.names, why=source.why)
     lists: dict[str, list[str]] = {}
     facts: dict[str, tuple[bool, int]] = {}
     taken: set[str] = set()
-    with open(beside / _JOURNAL, "a", encoding="utf-8") as journal:
+    with open(staging / _JOURNAL, "a", encoding="utf-8") as journal:
         samples = track(source.samples, "Importing", source.total)
-        for sample, entry in _in_parallel(samples, taken, source, beside, done, link):
+        for sample, entry in _in_parallel(samples, taken, source, staging, done, link):
             if entry["id"] not in done:
                 journal.write(json.dumps(entry) + "\n")
                 journal.flush()
@@ -201,7 +201,7 @@ def _in_parallel(
     samples: Iterable[Sample],
     taken: set[str],
     source: Source,
-    beside: Path,
+    staging: Path,
     done: dict[str, dict[str, Any]],
     link: bool,
 ) -> Iterator[tuple[Sample, dict[str, Any]]]:
@@ -220,7 +220,7 @@ def _in_parallel(
                 future: Future[dict[str, Any]] = Future()
                 future.set_result(old)
             else:
-                future = pool.submit(_write, sample, image_id, stamp, source, beside, link)
+                future = pool.submit(_write, sample, image_id, stamp, source, staging, link)
             waiting.append((sample, future))
             if len(waiting) > 2 * workers:
                 first, finished = waiting.popleft()
@@ -261,11 +261,11 @@ def _new_id(name: str, taken: set[str]) -> str:
 
 
 def _write(
-    sample: Sample, image_id: str, stamp: str, source: Source, beside: Path, link: bool
+    sample: Sample, image_id: str, stamp: str, source: Source, staging: Path, link: bool
 ) -> dict[str, Any]:
     for ending in ("jpg", "png"):
-        (beside / "JPEGImages" / f"{image_id}.{ending}").unlink(missing_ok=True)
-    height, width = _write_photograph(sample, beside / "JPEGImages", image_id, link)
+        (staging / "JPEGImages" / f"{image_id}.{ending}").unlink(missing_ok=True)
+    height, width = _write_photograph(sample, staging / "JPEGImages", image_id, link)
     if sample.size is not None and sample.size != (height, width):
         raise UserError(
             f"{sample.place} must be made for a photograph of {width}x{height} pixels, as "
@@ -279,10 +279,10 @@ def _write(
             f"{maps.labels.shape[1]}x{maps.labels.shape[0]}. Make one of them again."
         )
     png = encode_png(maps.labels, source.colours)
-    write_bytes(beside / "SegmentationClass" / f"{image_id}.png", png)
+    write_bytes(staging / "SegmentationClass" / f"{image_id}.png", png)
     if maps.objects is not None:
         png = encode_png(maps.objects)
-        write_bytes(beside / "SegmentationObject" / f"{image_id}.png", png)
+        write_bytes(staging / "SegmentationObject" / f"{image_id}.png", png)
     return _entry(image_id, stamp, maps)
 
 
