@@ -11,7 +11,7 @@ from tests.data.small import png, write_data_set, write_image, write_list
 from tfdeconv import images, labels
 from tfdeconv.data import maps, voc
 from tfdeconv.data.check import check_split
-from tfdeconv.data.decode import decode_labels
+from tfdeconv.data.decode import decode_labels, decode_objects
 from tfdeconv.errors import UserError
 from tfdeconv.labels import VOC_CLASSES
 
@@ -175,3 +175,31 @@ def test_what_may_be_vocs_palette_in_another_order_is_noted(tmp_path) -> None:
     for colours in (bright, VOC, VOC[[0, 30, 20, 15]]):
         notes = check_split(own_data(tmp_path, colours)[0]).notes()
         assert not [note for note in notes if "PASCAL" in note]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "bits"), [([0, 1, 254, 65535], 8), ([0, 1, 255, 65535], 16), ([400, 65534], 16)]
+)
+def test_instance_maps_come_back_by_both_readers(tmp_path, numbers, bits: int) -> None:
+    objects = np.array([numbers, numbers[::-1]], np.uint16)
+    data = labels.encode_objects(objects)
+    assert data[24] == bits
+    (tmp_path / "objects.png").write_bytes(data)
+    np.testing.assert_array_equal(images.read_objects(tmp_path / "objects.png"), objects)
+    found = decode_objects(tf.constant(data))
+    assert found.dtype == tf.uint16
+    np.testing.assert_array_equal(found, objects)
+
+
+def test_a_label_map_of_16_bits_is_refused_by_both_readers() -> None:
+    data = labels.encode_objects(np.full((2, 3), 300, np.uint16))
+    with pytest.raises(UserError, match=r"8-bit gray PNG of class indices.*mode 'I;16'"):
+        images.decode_labels(data)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="8-bit gray PNGs"):
+        decode_labels(tf.constant(data))
+
+
+@pytest.mark.parametrize("objects", [np.zeros((2, 3), np.uint8), np.zeros((0, 3), np.uint16)])
+def test_what_is_no_instance_map_is_refused(objects) -> None:
+    with pytest.raises(ValueError, match=r"must be a non-empty \(height, width\) uint16 array"):
+        labels.encode_objects(objects)

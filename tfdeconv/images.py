@@ -163,6 +163,34 @@ def decode_labels(
         raise UserError(f"`{name}`: {error}") from error
 
 
+def read_objects(path: str | os.PathLike[str]) -> np.ndarray:
+    """Reads an instance map: a palette or gray PNG of instance numbers.
+
+    Args:
+        path: A PNG file with 1 to 8 bits a pixel, in which 255 is void, or a gray one with 16 bits,
+            in which 65535 is void.
+
+    Returns:
+        `(height, width)` uint16 array of instance numbers, 65535 for void.
+
+    Raises:
+        UserError: as `read_labels`.
+    """
+    return decode_objects(_read_file(path), os.fspath(path))
+
+
+def decode_objects(data: bytes, name: str = "objects") -> np.ndarray:
+    """Decodes the bytes of an instance map as `read_objects` does; `name` is used in errors."""
+    with _quiet():
+        image = _open(data, name)
+        if image.format == "PNG" and image.mode.startswith("I"):
+            _load(image, name)
+            return np.array(image, np.uint16)
+    objects = decode_labels(data, name).astype(np.uint16)
+    objects[objects == label_maps.IGNORE_LABEL] = label_maps.VOID_OBJECT
+    return objects
+
+
 def read_palette(path: str | os.PathLike[str]) -> np.ndarray | None:
     """Reads the palette of a PNG: `(n, 3)` uint8 RGB, or None in a PNG without one.
 

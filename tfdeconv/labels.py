@@ -3,6 +3,10 @@
 A label map is a `(height, width)` uint8 array of class indices; 0 is the background where the data
 has one, and pixels of 255 are ignored in losses, metrics and evaluation. Label PNGs hold the
 indices as palette or gray images; the palette is the data's own, or PASCAL VOC's.
+
+An instance map is a `(height, width)` uint16 array of instance numbers: 0 for no instance, 65535
+for void. Its file is a palette or 8-bit gray PNG, in which 255 is void, or, beyond 254 instances, a
+16-bit gray PNG.
 """
 
 import io
@@ -16,6 +20,7 @@ import numpy as np
 from tfdeconv.errors import UserError
 
 IGNORE_LABEL = 255
+VOID_OBJECT = 65535
 
 VOC_CLASSES = (
     "background",
@@ -178,6 +183,38 @@ def encode_png(labels: np.ndarray, colours: np.ndarray | None = None) -> bytes:
     image.putpalette(full_palette(colours).tobytes())
     file = io.BytesIO()
     image.save(file, "PNG")
+    return file.getvalue()
+
+
+def encode_objects(objects: np.ndarray) -> bytes:
+    """Encodes an instance map as a PNG: of 8 bits with a palette, of 16 bits beyond 254 instances.
+
+    Args:
+        objects: `(height, width)` uint16 array, at least one pixel; 65535 is void.
+
+    Returns:
+        The bytes of the file; `tfdeconv.images.decode_objects` gives the array back.
+
+    Raises:
+        ValueError: for another shape or dtype.
+
+    Example:
+
+    >>> [encode_objects(np.array([[number]], np.uint16))[24] for number in (254, 255, 65535)]
+    [8, 16, 8]
+    """
+    from PIL import Image
+
+    if objects.ndim != 2 or objects.dtype != np.uint16 or objects.size == 0:
+        raise ValueError(
+            "`objects` must be a non-empty (height, width) uint16 array. "
+            f"Received: shape={objects.shape}, dtype={objects.dtype}"
+        )
+    void = objects == VOID_OBJECT
+    if not ((objects >= IGNORE_LABEL) & ~void).any():
+        return encode_png(np.where(void, IGNORE_LABEL, objects).astype(np.uint8))
+    file = io.BytesIO()
+    Image.fromarray(objects).save(file, "PNG")
     return file.getvalue()
 
 

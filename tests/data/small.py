@@ -47,7 +47,8 @@ def write_image(
     (root / "JPEGImages" / f"{image_id}.png").write_bytes(images.encode_png(image))
     (root / "SegmentationClass" / f"{image_id}.png").write_bytes(labels.encode_png(classes))
     if objects is not None:
-        (root / "SegmentationObject" / f"{image_id}.png").write_bytes(labels.encode_png(objects))
+        encode = labels.encode_png if objects.dtype == np.uint8 else labels.encode_objects
+        (root / "SegmentationObject" / f"{image_id}.png").write_bytes(encode(objects))
 
 
 def write_list(root: Path, split: str, ids: list[str]) -> None:

@@ -102,7 +102,7 @@ def test_a_panorama_one_pixel_wide_is_cut_in_the_memory_of_the_crop(axis):
 
 def test_isolating_keeps_one_object_and_the_void():
     labels = np.array([[5, 5, 255, 5], [0, 255, 9, 9]], np.uint8)
-    objects = np.array([[1, 1, 255, 2], [0, 255, 3, 255]], np.uint8)
+    objects = np.array([[1, 1, 65535, 2], [0, 65535, 3, 65535]], np.uint16)
     isolated = crops.isolate_object(labels, objects, 1)
     assert isolated.numpy().tolist() == [[5, 5, 255, 0], [0, 255, 0, 255]]
     np.testing.assert_array_equal(isolated, reference.isolate_object(labels, objects, 1))
@@ -111,11 +111,10 @@ def test_isolating_keeps_one_object_and_the_void():
 
 def test_several_maps_are_isolated_at_once():
     generator = np.random.default_rng(2)
-    labels, objects = (
-        generator.choice(np.array([0, 1, 2, 255], np.uint8), (3, 4, 5)) for _ in range(2)
-    )
-    isolated = crops.isolate_object(labels, objects, tf.constant([2, 0, 1]))
-    for index, object_id in ((0, 2), (2, 1)):
+    labels = generator.choice(np.array([0, 1, 2, 255], np.uint8), (3, 4, 5))
+    objects = generator.choice(np.array([0, 1, 300, 65535], np.uint16), (3, 4, 5))
+    isolated = crops.isolate_object(labels, objects, tf.constant([300, 0, 1]))
+    for index, object_id in ((0, 300), (2, 1)):
         expected = reference.isolate_object(labels[index], objects[index], object_id)
         np.testing.assert_array_equal(isolated[index], expected)
     np.testing.assert_array_equal(isolated[1], labels[1])

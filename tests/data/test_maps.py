@@ -80,10 +80,10 @@ def test_a_photograph_that_claims_too_many_pixels(split):
 def test_objects_equal_loops_over_pixels(monkeypatch, strip):
     monkeypatch.setattr(maps, "_STRIP", strip)
     generator = np.random.default_rng(strip)
-    objects = generator.choice(np.array([0, 0, 0, 2, 7, 254, 255], np.uint8), (7, 5))
+    objects = generator.choice(np.array([0, 0, 0, 2, 7, 255, 65535], np.uint16), (7, 5))
     labels = generator.integers(0, 5, (7, 5)).astype(np.uint8)
     found = maps.find_objects(objects, labels)
-    assert found.ids.tolist() == [2, 7, 254]
+    assert found.ids.tolist() == [2, 7, 255]
     for object_id, box, pixels in zip(*found, strict=True):
         assert tuple(box) == reference.object_box(objects, object_id)
         members = labels[objects == object_id]
@@ -91,18 +91,18 @@ def test_objects_equal_loops_over_pixels(monkeypatch, strip):
 
 
 def test_the_class_of_an_object_is_that_of_most_pixels_void_and_background_aside():
-    objects = np.array([[1, 1, 1, 1, 1, 1], [2, 2, 3, 3, 3, 0]], np.uint8)
+    objects = np.array([[1, 1, 1, 1, 1, 1], [2, 2, 3, 3, 3, 0]], np.uint16)
     labels = np.array([[255, 255, 255, 0, 0, 6], [9, 9, 0, 255, 0, 5]], np.uint8)
     assert maps.find_objects(objects, labels).classes().tolist() == [6, 9, 0]
 
 
 def test_a_map_without_objects():
-    found = maps.find_objects(np.full((2, 3), 255, np.uint8), np.zeros((2, 3), np.uint8))
+    found = maps.find_objects(np.full((2, 3), 65535, np.uint16), np.zeros((2, 3), np.uint8))
     assert found.boxes.shape == (0, 4) and found.classes().shape == (0,)
 
 
 def test_objects_of_several_classes_are_refused():
-    objects = np.array([[1] * 10, [2] * 10], np.uint8)
+    objects = np.array([[1] * 10, [2] * 10], np.uint16)
     labels = np.array([[3] * 9 + [0], [3] * 8 + [4] * 2], np.uint8)
     with pytest.raises(UserError, match=r"`o\.png`.*Received: 2 over pixels"):
         maps.check_objects(objects, labels, "o.png")
@@ -111,4 +111,4 @@ def test_objects_of_several_classes_are_refused():
 
 def test_an_object_over_void_alone_is_refused():
     with pytest.raises(UserError, match="Received: 1 over"):
-        maps.check_objects(np.ones((2, 2), np.uint8), np.full((2, 2), 255, np.uint8), "o.png")
+        maps.check_objects(np.ones((2, 2), np.uint16), np.full((2, 2), 255, np.uint8), "o.png")

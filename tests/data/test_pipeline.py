@@ -11,6 +11,7 @@ from tests.reference import windows as reference
 from tfdeconv import images
 from tfdeconv.boxes import Proposals
 from tfdeconv.data import pipeline, voc, windows
+from tfdeconv.data.check import check_split
 
 SIZES = {"input_size": 16, "window_size": 20}
 
@@ -41,11 +42,31 @@ def crop_with_numpy(split, found, index, size):
     image_id = split.ids[found.image[index]]
     labels = images.read_labels(split.label_path(image_id))
     if found.object_id[index]:
-        objects = images.read_labels(split.object_path(image_id))
+        objects = images.read_objects(split.object_path(image_id))
         labels = reference.isolate_object(labels, objects, found.object_id[index])
     image = images.read_image(split.image_path(image_id))
     box = tuple(found.box[index])
     return reference.crop_image(image, box, size), reference.crop_labels(labels, box, size)
+
+
+def test_more_objects_than_8_bits_hold(tmp_path):
+    # 20 x 20 squares of 2 x 2 pixels, with a gap of one; some of void.
+    numbers = np.arange(1, 401, dtype=np.uint16).reshape(20, 20)
+    numbers[3, ::5] = 65535
+    objects = np.kron(numbers, np.array([[1, 1, 0], [1, 1, 0], [0, 0, 0]], np.uint16))
+    classes = np.where(objects == 65535, 255, objects % 3 + 1).astype(np.uint8)
+    classes[objects == 0] = 0
+    image = np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8)
+    write_image(tmp_path, "many", image, classes, objects)
+    write_list(tmp_path, "train", ["many"])
+    (tmp_path / "classes.txt").write_text("background\nred\ngreen\nblue\n")
+    split = voc.read_split(tmp_path, "train")
+    assert (report := check_split(split)).objects == 396 and not report.problems
+    found = windows.object_windows(split)
+    assert len(found) == 396 and {255, 256, 400} <= set(found.object_id.tolist())
+    ((_, truths),) = pipeline.validation_dataset(split, found, batch_size=400, input_size=8)
+    for index in range(len(found)):
+        np.testing.assert_array_equal(truths[index], crop_with_numpy(split, found, index, 8)[1])
 
 
 def test_validation_windows_equal_plain_numpy(split, found):
@@ -186,7 +207,7 @@ def test_real_windows_equal_opencv():
     ):
         image = images.read_image(split.image_path(split.ids[number]))
         labels = images.read_labels(split.label_path(split.ids[number]))
-        objects = images.read_labels(split.object_path(split.ids[number]))
+        objects = images.read_objects(split.object_path(split.ids[number]))
         truth = reference.isolate_object(labels, objects, object_id)
         expected = cv2.resize(cut(image, box, 0), (224, 224), interpolation=cv2.INTER_LINEAR)
         assert np.abs(crops[index].numpy().astype(int) - expected).max() <= 1

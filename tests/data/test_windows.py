@@ -41,7 +41,7 @@ def test_stage_1_windows_are_those_of_tight_boxes(tmp_path):
     split = voc.read_split(write_data_set(tmp_path, 4))
     found = windows.object_windows(split)
     for image, box, object_id in zip(found.image, found.box, found.object_id, strict=True):
-        objects = images.read_labels(split.object_path(split.ids[image]))
+        objects = images.read_objects(split.object_path(split.ids[image]))
         tight = np.array([reference.object_box(objects, object_id)])
         assert box.tolist() == reference.enlarge_to_square(tight[0], 1.2)
 

@@ -58,7 +58,7 @@ def isolate_object(labels: np.ndarray, objects: np.ndarray, object_id: int) -> n
     for place in np.ndindex(labels.shape):
         if objects[place] == object_id:
             isolated[place] = labels[place]
-        elif labels[place] == 255 or objects[place] == 255:
+        elif labels[place] == 255 or objects[place] == 65535:
             isolated[place] = 255
     return isolated
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.labels import IGNORE_LABEL, VOID_OBJECT
 
 # Windows of more pixels are sampled where they are instead of being copied out first.
 _MAX_FRAME = 2048 * 2048
@@ -121,9 +121,17 @@ def nearest_points(window: tf.Tensor, shape: tf.Tensor, size: int) -> tuple[tf.T
     )
 
 
-def add_void(labels: tf.Tensor) -> tf.Tensor:
-    """Adds the row and the column that stand for what is outside: `(height + 1, width + 1)`."""
-    return tf.pad(labels, [[0, 1], [0, 1]], constant_values=IGNORE_LABEL)
+def add_void(maps: tf.Tensor) -> tf.Tensor:
+    """Adds a row and a column of void, for what is outside the image.
+
+    Args:
+        maps: `(height, width)` uint8 labels or uint16 instance numbers.
+
+    Returns:
+        `(height + 1, width + 1)` of the same dtype.
+    """
+    void = VOID_OBJECT if maps.dtype == tf.uint16 else IGNORE_LABEL
+    return tf.pad(maps, [[0, 1], [0, 1]], constant_values=void)
 
 
 def take_columns(labels: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
@@ -140,15 +148,15 @@ def isolate_object(labels: tf.Tensor, objects: tf.Tensor, object_id: tf.Tensor) 
 
     Args:
         labels: `(..., height, width)` uint8 class indices.
-        objects: `(..., height, width)` uint8 instance maps; 0 for no object, 255 for void.
+        objects: `(..., height, width)` uint16 instance maps; 0 for no object, 65535 for void.
         object_id: The instances to keep, `(...)` integers; 0 keeps all labels (stage 2).
 
     Returns:
         `(..., height, width)` uint8: the object's labels, 255 where either map is void, 0
         elsewhere.
     """
-    object_id = tf.cast(object_id, tf.uint8)[..., tf.newaxis, tf.newaxis]
-    void = (labels == IGNORE_LABEL) | (objects == IGNORE_LABEL)
+    object_id = tf.cast(object_id, tf.uint16)[..., tf.newaxis, tf.newaxis]
+    void = (labels == IGNORE_LABEL) | (objects == VOID_OBJECT)
     others = tf.cast(void, tf.uint8) * IGNORE_LABEL
     return tf.where((objects == object_id) | (object_id == 0), labels, others)
 

@@ -1,7 +1,8 @@
 """Decoding photographs and label maps in the graph, without Python callbacks.
 
 Images come out as `(height, width, 3)` uint8 RGB as stored: EXIF's orientation is not applied
-(`tfdeconv check` reports rotated files). Labels come out as `(height, width)` uint8 class indices.
+(`tfdeconv check` reports rotated files). Labels come out as `(height, width)` uint8 class indices,
+instance maps as `(height, width)` uint16 instance numbers.
 What cannot be decoded fails with `tf.errors.InvalidArgumentError` that names the file.
 
 TensorFlow turns palette images into colours and cannot return the indices; converting the colours
@@ -17,7 +18,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfdeconv.labels import IGNORE_LABEL, LABEL_OF_CODE, VOC_CLASSES, colour_code, palette
+from tfdeconv.labels import (
+    IGNORE_LABEL,
+    LABEL_OF_CODE,
+    VOC_CLASSES,
+    VOID_OBJECT,
+    colour_code,
+    palette,
+)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # IHDR is the first chunk of every PNG: bits at byte 24, colour type at 25, checksum at 29.
@@ -97,23 +105,68 @@ def decode_labels(
     )
 
 
+def decode_objects(data: tf.Tensor, name: tf.Tensor | str = "objects") -> tf.Tensor:
+    """Decodes an instance map, as `images.decode_objects` does.
+
+    Args:
+        data: Scalar string, the bytes of the file: a label map, in which 255 is void, or a 16-bit
+            gray PNG.
+        name: Scalar string, what to call the file in errors.
+
+    Returns:
+        `(height, width)` uint16 instance numbers, 65535 where void.
+
+    Raises:
+        tf.errors.InvalidArgumentError: as `decode_labels`.
+
+    Example:
+
+    >>> from tfdeconv import labels
+    >>> found = np.array([[0, 300, 65535]], np.uint16)
+    >>> decode_objects(labels.encode_objects(found)).numpy().tolist()
+    [[0, 300, 65535]]
+    """
+    data = _require_whole(data, name)
+    is_gray = tf.strings.substr(data, _COLOUR_TYPE, 1) == _GRAY
+    is_png = tf.strings.substr(data, 0, 8) == PNG_SIGNATURE
+
+    def widened() -> tf.Tensor:
+        labels = decode_labels(data, name)
+        void = tf.cast(VOID_OBJECT, tf.uint16)
+        return tf.where(labels == IGNORE_LABEL, void, tf.cast(labels, tf.uint16))
+
+    return tf.cond(
+        is_png & is_gray & (_bits(data) == 16),
+        lambda: tf.io.decode_png(data, channels=1, dtype=tf.uint16)[..., 0],
+        widened,
+    )
+
+
 def read_labels(
     path: tf.Tensor, image: tf.Tensor, class_names: Sequence[str] | None = None
 ) -> tf.Tensor:
-    """Reads a class or instance map that must be as large as `image`.
+    """Reads a label map that must be as large as `image`.
 
     Args:
         path: Scalar string.
         image: `(height, width, 3)` tensor.
-        class_names: As for `decode_labels`; None for an instance map.
+        class_names: As for `decode_labels`.
 
     Returns:
         `(height, width)` uint8.
     """
-    labels = decode_labels(tf.io.read_file(path), path, class_names)
+    return _require_size(decode_labels(tf.io.read_file(path), path, class_names), image, path)
+
+
+def read_objects(path: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
+    """Reads an instance map that must be as large as `image`, `(height, width)` uint16."""
+    return _require_size(decode_objects(tf.io.read_file(path), path), image, path)
+
+
+def _require_size(found: tf.Tensor, image: tf.Tensor, path: tf.Tensor) -> tf.Tensor:
     size = tf.shape(image)[:2]
-    message = ["label map of another size than its image:", path, tf.shape(labels), "image:", size]
-    return require(labels, tf.reduce_all(tf.shape(labels) == size), message)
+    message = ["label map of another size than its image:", path, tf.shape(found), "image:", size]
+    return require(found, tf.reduce_all(tf.shape(found) == size), message)
 
 
 def require(value: tf.Tensor, condition: tf.Tensor, message: list[Any]) -> tf.Tensor:

@@ -13,7 +13,7 @@ from tfdeconv import images
 from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.images import Header
-from tfdeconv.labels import IGNORE_LABEL, labels_of_indices, palette
+from tfdeconv.labels import IGNORE_LABEL, VOID_OBJECT, labels_of_indices, palette
 
 _VOC = palette()
 # Rows that are worked on at a time, so that memory is bounded for the largest photographs.
@@ -26,7 +26,7 @@ class Objects(NamedTuple):
     """The instances of one image.
 
     Attributes:
-        ids: `(n,)` int32 instance numbers, ascending, 1 to 254.
+        ids: `(n,)` int32 instance numbers, ascending, 1 to 65534.
         boxes: `(n, 4)` int32 tight boxes.
         pixels: `(n, 256)` int64, how many pixels of each label an instance holds.
     """
@@ -102,7 +102,10 @@ def read_colours(split: Split) -> np.ndarray | None:
 
 
 def read_objects(split: Split, image_id: str, header: Header | None) -> np.ndarray | None:
-    """Reads the instance map of an image: `(height, width)` uint8, or None where there is none.
+    """Reads the instance map of an image, or returns None where there is none.
+
+    Returns:
+        `(height, width)` uint16 instance numbers; 0 for no object, 65535 for void.
 
     Raises:
         UserError: when the file is no palette or gray PNG or of another size than the photograph.
@@ -110,7 +113,7 @@ def read_objects(split: Split, image_id: str, header: Header | None) -> np.ndarr
     path = split.object_path(image_id)
     if not path.exists():
         return None
-    objects = images.read_labels(path)
+    objects = images.read_objects(path)
     _check_size(objects, header, str(path))
     return objects
 
@@ -133,7 +136,7 @@ def find_objects(objects: np.ndarray, labels: np.ndarray) -> Objects:
     """Finds the instances in an instance map.
 
     Args:
-        objects: `(height, width)` uint8; 0 for no object, 255 for void.
+        objects: `(height, width)` uint16; 0 for no object, 65535 for void.
         labels: `(height, width)` uint8 labels.
 
     Returns:
@@ -141,41 +144,43 @@ def find_objects(objects: np.ndarray, labels: np.ndarray) -> Objects:
 
     Example:
 
-    >>> objects = np.array([[0, 1, 1], [0, 0, 1]], np.uint8)
-    >>> find_objects(objects, objects * 7).boxes.tolist()
-    [[0, 1, 2, 3]]
+    >>> objects = np.array([[0, 300, 300], [0, 0, 300]], np.uint16)
+    >>> found = find_objects(objects, np.full((2, 3), 7, np.uint8))
+    >>> found.ids.tolist(), found.boxes.tolist()
+    ([300], [[0, 1, 2, 3]])
     """
-    height, width = objects.shape
-    in_row, in_column = np.zeros((256, height), bool), np.zeros((256, width), bool)
-    pixels = np.zeros(256 * 256, np.int64)
-    for top in range(0, height, _STRIP):
-        strip = objects[top : top + _STRIP]
-        rows, columns = np.nonzero(strip)
-        ids = strip[rows, columns]
-        in_row[ids, rows + top] = True
-        in_column[ids, columns] = True
-        pairs = ids.astype(np.int64) * 256 + labels[top : top + _STRIP][rows, columns]
-        pixels += np.bincount(pairs, minlength=256 * 256)
-    found = np.flatnonzero(in_row[:IGNORE_LABEL].any(axis=1))
-    in_row, in_column = in_row[found], in_column[found]
-    boxes = (
-        in_row.argmax(axis=1),
-        in_column.argmax(axis=1),
-        height - in_row[:, ::-1].argmax(axis=1),
-        width - in_column[:, ::-1].argmax(axis=1),
-    )
-    return Objects(
-        found.astype(np.int32),
-        np.stack(boxes, axis=1).astype(np.int32),
-        pixels.reshape(256, 256)[found],
-    )
+    ids = instance_numbers(objects)
+    index = np.zeros(VOID_OBJECT + 1, np.int32)
+    index[ids] = np.arange(1, len(ids) + 1)
+    top_left = np.full((2, len(ids) + 1), max(objects.shape), np.int32)
+    bottom_right = np.zeros_like(top_left)
+    pixels = np.zeros(256 * (len(ids) + 1), np.int64)
+    for top in range(0, len(objects), _STRIP):
+        which = index[objects[top : top + _STRIP]]
+        rows, columns = np.nonzero(which)
+        which = which[rows, columns]
+        for axis, places in enumerate((rows + top, columns)):
+            np.minimum.at(top_left[axis], which, places)
+            np.maximum.at(bottom_right[axis], which, places + 1)
+        pairs = which.astype(np.int64) * 256 + labels[top : top + _STRIP][rows, columns]
+        pixels += np.bincount(pairs, minlength=len(pixels))
+    boxes = np.concatenate([top_left, bottom_right])[:, 1:].T
+    return Objects(ids, np.ascontiguousarray(boxes), pixels.reshape(-1, 256)[1:])
+
+
+def instance_numbers(objects: np.ndarray) -> np.ndarray:
+    """Returns the instance numbers in a `(height, width)` uint16 map, ascending: `(n,)` int32."""
+    counts = np.zeros(VOID_OBJECT + 1, np.int64)
+    for top in range(0, len(objects), _STRIP):
+        counts += np.bincount(objects[top : top + _STRIP].ravel(), minlength=VOID_OBJECT + 1)
+    return np.flatnonzero(counts[1:VOID_OBJECT]).astype(np.int32) + 1
 
 
 def check_objects(objects: np.ndarray, labels: np.ndarray, name: str) -> Objects:
     """Finds the instances and checks that each is of one class.
 
     Args:
-        objects: `(height, width)` uint8 instance map.
+        objects: `(height, width)` uint16 instance map.
         labels: `(height, width)` uint8 labels.
         name: What to call the instance map in errors.
 

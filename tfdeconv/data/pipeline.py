@@ -147,7 +147,7 @@ def _produce(
         image_path, label_path, object_path = (kind[index] for kind in paths)
         image = decode.decode_image(tf.io.read_file(image_path), image_path)
         labels = decode.read_labels(label_path, image, split.class_names)
-        maps = [labels, decode.read_labels(object_path, image)] if isolates else [labels]
+        maps = [labels, decode.read_objects(object_path, image)] if isolates else [labels]
         maps, shape = [crops.add_void(each) for each in maps], tf.shape(labels)
 
         def cut(row: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
@@ -160,11 +160,11 @@ def _produce(
             return crops.cut_image(window, place, input_size), *truths
 
         side = (input_size, input_size)
-        spec, crop = (tf.TensorSpec(side + channels, tf.uint8) for channels in ((), (3,)))
+        crop = tf.TensorSpec((*side, 3), tf.uint8)
         found, *truths = tf.map_fn(
             cut,
             (boxes[first:last], places[first:last]),
-            fn_output_signature=(crop, *(spec for _ in maps)),
+            fn_output_signature=(crop, *(tf.TensorSpec(side, each.dtype) for each in maps)),
         )
         if isolates:
             truths = [crops.isolate_object(truths[0], truths[1], object_ids[first:last])]

@@ -200,7 +200,7 @@ def class_boxes(labels: np.ndarray, objects: np.ndarray | None, label: int) -> n
 
     Args:
         labels: `(height, width)` uint8 label map that has the class.
-        objects: `(height, width)` uint8 instance map, or None.
+        objects: `(height, width)` uint16 instance map, or None.
         label: The class.
 
     Returns:

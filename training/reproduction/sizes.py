@@ -48,7 +48,7 @@ def object_ious(
 
     Args:
         labels: `(height, width)` uint8 truth.
-        objects: `(height, width)` uint8 instance numbers, 0 for none, 255 for void.
+        objects: `(height, width)` uint16 instance numbers, 0 for none, 65535 for void.
         predicted: `(height, width)` uint8 labels.
 
     Yields:

@@ -100,18 +100,25 @@ def test_order_hidden_objects_and_groups():
     ]
     maps = painting.paint(shapes, 1, 6)
     assert maps.labels.tolist() == [[0, 2, 2, 3, 1, 3]]
-    assert maps.objects.tolist() == [[0, 1, 1, 2, 255, 2]] and maps.instances == 2
+    assert maps.objects.tolist() == [[0, 1, 1, 2, 65535, 2]] and maps.instances == 2
     expected = {"hidden by others": 1, "of an unknown class": 1, "without a pixel": 1}
     assert +maps.dropped == Counter(expected)
 
 
-def test_the_smallest_instances_beyond_the_limit_are_void():
+def test_more_instances_than_8_bits_hold():
     shapes = [
         Shape(1, painting.fill([painting.rectangle(x, 0, x + 1, 2 if x else 1)], 2, 300))
         for x in range(256)
     ]
     maps = painting.paint(shapes, 2, 300)
-    assert maps.instances == 254 and maps.dropped["instances beyond 254"] == 2
-    assert (maps.labels[1, 1:256] == 1).all()
-    assert maps.objects[0, 0] == 255 and maps.objects[0, 255] == 255
-    assert maps.objects[0, 1:255].tolist() == list(range(1, 255))
+    assert maps.instances == 256 and not +maps.dropped
+    assert maps.objects[0, :257].tolist() == [*range(1, 257), 0]
+
+
+def test_instances_beyond_the_limit_are_void(monkeypatch):
+    monkeypatch.setattr(painting, "MAX_OBJECTS", 2)
+    shapes = [Shape(1, painting.fill([painting.rectangle(x, 0, x + 1, 1)], 1, 4)) for x in range(4)]
+    maps = painting.paint(shapes, 1, 4)
+    assert maps.instances == 2 and +maps.dropped == Counter({"instances beyond 2": 2})
+    assert maps.labels.tolist() == [[1, 1, 1, 1]]
+    assert maps.objects.tolist() == [[1, 2, 65535, 65535]]

@@ -10,7 +10,7 @@ import numpy as np
 from tfdeconv.data.importers import mask_files, painting, sources
 from tfdeconv.data.importers.painting import Maps
 from tfdeconv.data.importers.sources import Folder, Options, Sample, Source, wrong
-from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.labels import IGNORE_LABEL, VOID_OBJECT
 
 NAME = "cityscapes"
 _CLASSES = {
@@ -106,7 +106,7 @@ def _draw(path: Path, table: np.ndarray, labels: dict[str, int], height: int, wi
     if not path.name.endswith("_instanceIds.png"):
         return Maps(found)
     objects = np.where(is_object, values, 0).astype(np.uint16)
-    objects[~is_object & (ids >= _FIRST_WITH_INSTANCES)] = painting.VOID_OBJECT
+    objects[~is_object & (ids >= _FIRST_WITH_INSTANCES)] = VOID_OBJECT
     objects[(found == 0) | (found == IGNORE_LABEL)] = 0
     dropped: Counter[str] = Counter()
     small, count = painting.number_objects(objects, dropped)

@@ -19,7 +19,7 @@ from tfdeconv.data.importers.colour_tables import ClassTable
 from tfdeconv.data.importers.painting import Maps
 from tfdeconv.data.importers.sources import Folder, Options, Sample, Source, wrong
 from tfdeconv.errors import UserError
-from tfdeconv.labels import IGNORE_LABEL, palette
+from tfdeconv.labels import IGNORE_LABEL, VOID_OBJECT, palette
 from tfdeconv.progress import track
 
 NAME = "masks"
@@ -390,9 +390,9 @@ def read_objects(path: Path) -> np.ndarray:
             int(value): number for number, value in enumerate(pack(palette()[None])[0])
         }
         numbers = _read_labels(known, True, path).astype(np.uint16)
-        numbers[numbers == IGNORE_LABEL] = painting.VOID_OBJECT
+        numbers[numbers == IGNORE_LABEL] = VOID_OBJECT
         return numbers
     numbers = packed.astype(np.uint16)
     if values.dtype == np.uint8:
-        numbers[numbers == IGNORE_LABEL] = painting.VOID_OBJECT
+        numbers[numbers == IGNORE_LABEL] = VOID_OBJECT
     return numbers

@@ -14,17 +14,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.data.maps import instance_numbers
+from tfdeconv.labels import IGNORE_LABEL, VOID_OBJECT
 
-# Instance maps hold 8 bits: 0 is no instance and 255 is void.
-MAX_OBJECTS = 254
-# Void in the instances of an image that is painted, which may be more than can be written.
-VOID_OBJECT = 65535
+MAX_OBJECTS = VOID_OBJECT - 1
 _MAX_COORDINATE = 1e9
 # Crossings of edges and rows that are worked on at a time.
 _CROSSINGS = 1 << 20
-# Rows that are counted at a time.
-_STRIP = 512
 
 
 class Patch(NamedTuple):
@@ -66,7 +62,7 @@ class Maps:
 
     Attributes:
         labels: `(height, width)` uint8 labels.
-        objects: `(height, width)` uint8 instance map, None where the data has no instances.
+        objects: `(height, width)` uint16 instance map, None where the data has no instances.
         instances: how many instances the map holds.
         dropped: what is not in the maps, and how often.
     """
@@ -86,8 +82,8 @@ def paint(shapes: Iterable[Shape | str], height: int, width: int) -> Maps:
         width: Columns of the image.
 
     Returns:
-        The `Maps`, instances numbered from 1 in their order. Beyond `MAX_OBJECTS` the smallest
-        ones are void in the instance map.
+        The `Maps`, instances numbered from 1 in their order. Those beyond `MAX_OBJECTS` are void
+        in the instance map.
 
     Example:
 
@@ -112,12 +108,14 @@ def paint(shapes: Iterable[Shape | str], height: int, width: int) -> Maps:
             number = VOID_OBJECT
         elif shape.kind == "object" and 0 < shape.label < IGNORE_LABEL:
             key = object() if shape.key is None else (shape.label, shape.key)
-            number = min(numbers.setdefault(key, len(numbers) + 1), VOID_OBJECT)
+            number = numbers.setdefault(key, len(numbers) + 1)
+            number = VOID_OBJECT if number > MAX_OBJECTS else number
         rows, columns = mask.shape
         labels[top : top + rows, left : left + columns][mask] = shape.label
         objects[top : top + rows, left : left + columns][mask] = number
-    small, instances = number_objects(objects, dropped, len(numbers))
-    return Maps(labels, small, instances, dropped)
+    dropped[f"instances beyond {MAX_OBJECTS}"] += max(len(numbers) - MAX_OBJECTS, 0)
+    objects, instances = number_objects(objects, dropped, min(len(numbers), MAX_OBJECTS))
+    return Maps(labels, objects, instances, dropped)
 
 
 def number_objects(
@@ -127,23 +125,16 @@ def number_objects(
 
     Args:
         objects: `(height, width)` uint16; 0 for no instance and 65535 for void.
-        dropped: Counts the instances that have no pixel or are beyond `MAX_OBJECTS`.
+        dropped: Counts the instances that have no pixel.
         painted: How many there were before some were hidden.
 
     Returns:
-        The `(height, width)` uint8 instance map, and the number of instances.
+        The `(height, width)` uint16 instance map, and the number of instances.
     """
-    pixels = np.zeros(VOID_OBJECT + 1, np.int64)
-    for top in range(0, len(objects), _STRIP):
-        pixels += np.bincount(objects[top : top + _STRIP].ravel(), minlength=VOID_OBJECT + 1)
-    pixels[[0, VOID_OBJECT]] = 0
-    kept = np.flatnonzero(pixels)
+    kept = instance_numbers(objects)
     dropped["hidden by others"] += max(painted - len(kept), 0)
-    if len(kept) > MAX_OBJECTS:
-        dropped[f"instances beyond {MAX_OBJECTS}"] += len(kept) - MAX_OBJECTS
-        kept = np.sort(kept[np.argsort(-pixels[kept], kind="stable")[:MAX_OBJECTS]])
-    numbers = np.full(VOID_OBJECT + 1, IGNORE_LABEL, np.uint8)
-    numbers[0] = 0
+    numbers = np.zeros(VOID_OBJECT + 1, np.uint16)
+    numbers[VOID_OBJECT] = VOID_OBJECT
     numbers[kept] = np.arange(1, len(kept) + 1)
     return numbers[objects], len(kept)
 

@@ -12,7 +12,7 @@ from tfdeconv.data.importers import mask_files, painting, sources
 from tfdeconv.data.importers.coco import photograph_folders
 from tfdeconv.data.importers.painting import Maps
 from tfdeconv.data.importers.sources import Folder, Options, Sample, Source, wrong
-from tfdeconv.labels import IGNORE_LABEL
+from tfdeconv.labels import IGNORE_LABEL, VOID_OBJECT
 
 NAME = "coco-panoptic"
 _LOOKED_AT = 200
@@ -106,8 +106,8 @@ def _table(
         if not is_id or type(category) is not int or category not in of_category:
             raise wrong(place, "have segments with an id and a known category", segment, "Fix it.")
         label, is_thing = of_category[category]
-        instance = min(number, painting.VOID_OBJECT - 1) if is_thing else 0
-        instance = painting.VOID_OBJECT if _get(segment, "iscrowd") else instance
+        instance = min(number, VOID_OBJECT - 1) if is_thing else 0
+        instance = VOID_OBJECT if _get(segment, "iscrowd") else instance
         label = IGNORE_LABEL if label is None else label
         table[key] = (label, 0 if label in (0, IGNORE_LABEL) else instance)
     return table

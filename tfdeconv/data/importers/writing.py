@@ -25,7 +25,7 @@ from tfdeconv.data.importers.painting import Maps
 from tfdeconv.data.importers.sources import Options, Sample, Source
 from tfdeconv.errors import UserError
 from tfdeconv.files import cannot_write, ensure_writable_folder, write_bytes, write_text
-from tfdeconv.labels import IGNORE_LABEL, encode_png
+from tfdeconv.labels import IGNORE_LABEL, encode_objects, encode_png
 from tfdeconv.progress import track
 
 _JOURNAL = "import.jsonl"
@@ -281,7 +281,7 @@ def _write(
     png = encode_png(maps.labels, source.colours)
     write_bytes(staging / "SegmentationClass" / f"{image_id}.png", png)
     if maps.objects is not None:
-        png = encode_png(maps.objects)
+        png = encode_objects(maps.objects)
         write_bytes(staging / "SegmentationObject" / f"{image_id}.png", png)
     return _entry(image_id, stamp, maps)
 
