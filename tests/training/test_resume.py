@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import time
 import pytest
 
 from tests.helpers import CHECKOUT, run_tfdeconv
+from tfdeconv.cli.main import main
 from tfdeconv.data.drawn import CLASS_NAMES
 from tfdeconv.errors import UserError
 from tfdeconv.models import class_names, load_model
+from tfdeconv.training.callbacks import Keeper, TrainingInterrupted
 from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.train import segments, train
 
@@ -20,9 +23,13 @@ TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 4, "steps": 16}
 FLAGS = [part for n, v in TINY.items() for part in (f"--{n.replace('_', '-')}", str(v))]
 
 
-@pytest.fixture(scope="module")
-def command(drawn, start):
-    return ["train", "stage1", str(drawn), "--init", str(start), *FLAGS]
+@pytest.fixture(
+    scope="module", params=["deeplab_largefov", pytest.param("stage1", marks=pytest.mark.large)]
+)
+def command(request, drawn, start):
+    """A short training: of a network with dropout, or of DeconvNet with its auxiliary heads."""
+    init = ["--init", str(start)] if request.param == "stage1" else []
+    return ["train", request.param, str(drawn), *init, *FLAGS]
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +49,12 @@ def last_weights(run):
 def test_the_run_folder_holds_what_it_promises(whole_run):
     model = load_model(whole_run.path)
     assert class_names(model) == CLASS_NAMES
-    assert model.output_shape == (None, 32, 32, 9)
+    assert model.output_shape[-1] == 9
     assert getattr(model, "optimizer", None) is None
     with open(whole_run.path / "log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [4, 8, 12, 16]
-    assert {"loss", "mean_iou", "val_loss", "val_mean_iou"} < set(rows[0])
+    assert set(rows[0]) == {"step", "loss", "mean_iou", "val_loss", "val_mean_iou"}
     assert whole_run.load_state()["best"] == max(float(row["val_mean_iou"]) for row in rows)
     assert any(whole_run.tensorboard.iterdir())
 
@@ -81,20 +88,53 @@ def test_an_interrupted_run_ends_as_the_whole_one_bit_for_bit(command, whole_run
         assert mine.tobytes() == theirs.tobytes()
 
 
-def test_resuming_a_finished_run_changes_nothing(drawn, start, whole_run):
+class Interrupted(Keeper):
+    """Gets Ctrl-C in the middle of an epoch, and SIGTERM in a validation after it."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.state["step"] == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        super().on_train_batch_end(batch, logs)
+
+    def on_test_batch_end(self, batch, logs=None):
+        if self.state["step"] == 12 and "unvalidated" not in self.state:
+            os.kill(os.getpid(), signal.SIGTERM)
+        super().on_test_batch_end(batch, logs)
+
+
+def test_interrupted_in_an_epoch_and_in_a_validation(drawn, whole_run, tmp_path, monkeypatch):
+    if whole_run.settings()["network"] == "deconvnet":
+        pytest.skip("the callbacks are those of every network")
+    monkeypatch.setattr("tfdeconv.training.train.Keeper", Interrupted)
+    run = tmp_path / "run"
+    for resume, stopped_at in ((False, 6), (True, 12)):
+        with pytest.raises(TrainingInterrupted, match=rf"at step {stopped_at} of 16\..*--resume"):
+            train("deeplab_largefov", drawn, run, resume=resume, **TINY)
+    state = RunFolder(run).load_state()
+    assert len(state["history"]) == 2 and set(state["unvalidated"]) == {"loss", "mean_iou"}
+    finished = train("deeplab_largefov", drawn, run, resume=True, **TINY)
+    for mine, theirs in zip(last_weights(finished), last_weights(whole_run), strict=True):
+        assert mine.tobytes() == theirs.tobytes()
+    history, expected = finished.load_state()["history"], whole_run.load_state()["history"]
+    assert history[2:] == expected[2:] and len(history) == 4
+    assert finished.load_state()["best"] == whole_run.load_state()["best"]
+
+
+def test_resuming_a_finished_run_changes_nothing(command, whole_run):
     before = whole_run.model_file.read_bytes()
-    train("deconvnet", drawn, whole_run.path, stage=1, init=start, resume=True, **TINY)
+    assert main([*command, "--out", str(whole_run.path), "--resume"]) == 0
     assert whole_run.model_file.read_bytes() == before
 
 
-def test_a_run_of_another_network_is_not_resumed(drawn, whole_run):
-    with pytest.raises(UserError, match=r"other settings.*recipe"):
-        train("deconvnet", drawn, whole_run.path, stage=1, resume=True, **{**TINY, "width": 1 / 8})
+def test_a_run_with_other_settings_is_not_resumed(command, whole_run, capsys):
+    words = [*command, "--out", str(whole_run.path), "--resume", "--learning-rate", "0.5"]
+    assert main(words) == 1
+    assert "other settings (recipe.learning_rate" in capsys.readouterr().err
 
 
-def test_a_run_is_not_overwritten(drawn, whole_run):
-    with pytest.raises(UserError, match="--resume, or choose another folder"):
-        train("deconvnet", drawn, whole_run.path, stage=1, **TINY)
+def test_a_run_is_not_overwritten(command, whole_run, capsys):
+    assert main([*command, "--out", str(whole_run.path)]) == 1
+    assert "--resume, or choose another folder" in capsys.readouterr().err
 
 
 def test_resume_without_a_run_says_so(drawn, tmp_path):

@@ -5,8 +5,6 @@ one, the encoder first learns to classify the objects of the windows of stage 1:
 layers learns much faster on features that separate the classes.
 """
 
-import sys
-
 import keras
 import tensorflow as tf
 from keras import layers
@@ -14,7 +12,7 @@ from keras import layers
 from tfdeconv.errors import UserError
 from tfdeconv.labels import IGNORE_LABEL
 from tfdeconv.models import SegmentationModel
-from tfdeconv.training.callbacks import RequireFinite
+from tfdeconv.training.callbacks import Progress, RequireFinite
 from tfdeconv.training.init import make_ready
 from tfdeconv.training.inputs import TrainingData, training_batches
 from tfdeconv.training.recipes import Recipe
@@ -49,9 +47,9 @@ def train_encoder(model: SegmentationModel, data: TrainingData, recipe: Recipe, 
     classifier.fit(
         batches.map(lambda images, labels: (images, _object_class(labels))),
         steps_per_epoch=steps,
-        callbacks=[RequireFinite("encoder")],
+        callbacks=[RequireFinite("encoder"), Progress(steps, what="encoder")],
         shuffle=False,
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=0,
     )
 
 

@@ -15,7 +15,12 @@ from tfdeconv.data import maps, voc
 from tfdeconv.errors import UserError
 from tfdeconv.models import load_model, set_palette
 from tfdeconv.training import heads
-from tfdeconv.training.callbacks import Keeper, Progress, TrainingInterrupted
+from tfdeconv.training.callbacks import (
+    Keeper,
+    Progress,
+    TrainingInterrupted,
+    terminated_as_interrupted,
+)
 from tfdeconv.training.encoder import train_encoder
 from tfdeconv.training.init import (
     fitted_recipe,
@@ -116,7 +121,7 @@ def train(
         set_palette(model, colours)
     if not resume:
         run.begin(settings)
-    if state["step"] < chosen.batches:
+    if state["step"] < chosen.batches or "unvalidated" in state:
         inputs = read_data(stage, data, proposals, chosen, seed)
         make_ready(model)
         on_processor = not tf.config.get_visible_devices("GPU")
@@ -159,7 +164,8 @@ def _train_encoder(
     model: keras.Model, run: RunFolder, inputs: TrainingData, recipe: Recipe, seed: int
 ) -> None:
     try:
-        train_encoder(model, inputs, recipe, seed)
+        with terminated_as_interrupted():
+            train_encoder(model, inputs, recipe, seed)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
             "Training was interrupted while the encoder was trained to classify, of which nothing "
@@ -176,9 +182,13 @@ def _fit(
     seed: int,
 ) -> None:
     every = recipe.validate_every * recipe.accumulate
-    keeper = Keeper(run, state, recipe.batches)
+    keeper = Keeper(run, state, recipe.batches, recipe.accumulate)
+    callbacks = [keeper, Progress(recipe.batches, state["step"], recipe.accumulate)]
     validation = inputs.validation and heads.repeat_labels(inputs.validation, model)
     try:
+        if "unvalidated" in state:
+            keeper.on_train_begin()
+            _validate(model, validation, state["unvalidated"], callbacks)
         for first, batches, epochs in segments(state["step"], recipe.batches, every):
             last = first + batches * epochs
             model.fit(
@@ -187,12 +197,25 @@ def _fit(
                 epochs=first // every + epochs,
                 steps_per_epoch=batches,
                 validation_data=validation,
-                callbacks=[keeper, Progress()],
+                callbacks=callbacks,
                 shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 2,
+                verbose=0,
             )
     finally:
         keeper.restore_handlers()
+
+
+def _validate(
+    model: keras.Model,
+    validation: tf.data.Dataset,
+    logs: dict[str, float],
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    """Repeats the validation of an epoch, in which the training was interrupted."""
+    measured = model.evaluate(validation, callbacks=callbacks, verbose=0, return_dict=True)
+    logs = logs | {f"val_{name}": value for name, value in measured.items()}
+    for callback in callbacks:
+        callback.on_epoch_end(-1, logs)
 
 
 def _about_file(error: tf.errors.OpError, inputs: TrainingData) -> Exception:

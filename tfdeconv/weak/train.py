@@ -8,7 +8,6 @@ Reference:
 
 import dataclasses
 import os
-import sys
 
 import keras
 import numpy as np
@@ -19,7 +18,7 @@ from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.models import CAM, load_model
 from tfdeconv.progress import track
-from tfdeconv.training.callbacks import RequireFinite
+from tfdeconv.training.callbacks import Progress, RequireFinite
 from tfdeconv.training.recipes import require_positive
 from tfdeconv.training.run_folder import RunFolder
 
@@ -131,13 +130,14 @@ def _fit(model: keras.Model, split: Split, tags: np.ndarray, recipe: Recipe, see
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
     )
     model.optimizer.build(model.trainable_variables)
+    callbacks = [RequireFinite("classifier"), Progress(recipe.steps, what="classifier")]
     for number, (size, steps) in enumerate(_phases(recipe)):
         model.fit(
             tagged_batches(split, tags, size, recipe.batch_size, steps, seed + 1000 * number),
             steps_per_epoch=steps,
-            callbacks=[RequireFinite("classifier")],
+            callbacks=callbacks,
             shuffle=False,
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=0,
         )
 
 
