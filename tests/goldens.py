@@ -3,7 +3,7 @@
 `test_conformance.py` holds what they promise and fails when a public name is missing here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 import keras
@@ -27,14 +27,17 @@ class Golden(NamedTuple):
     dtype: str = "float32"
 
 
-def cases(names: Iterable[str]) -> list[Any]:
+def cases(names: Iterable[str], large: Collection[str] = LARGE) -> list[Any]:
     """Parameters of a test over goldens, the large ones marked so."""
-    return [pytest.param(n, marks=pytest.mark.large) if n in LARGE else n for n in names]
+    return [pytest.param(n, marks=pytest.mark.large) if n in large else n for n in names]
 
 
-def selected(request: pytest.FixtureRequest, names: Iterable[str]) -> list[str]:
-    """Those of `names` that a file's tests are run for, and DeconvNet, which all know."""
+def selected(
+    request: pytest.FixtureRequest, names: Iterable[str], test: str | None = None
+) -> list[str]:
+    """Those of `names` that a file's tests, or one of them, are run for, and DeconvNet."""
     items = [item for item in request.session.items if item.path == request.path]
+    items = [item for item in items if test is None or item.originalname == test]
     asked = {item.callspec.params.get("name") for item in items if hasattr(item, "callspec")}
     return [name for name in names if name in asked | {"deconvnet"}]
 
@@ -146,3 +149,5 @@ LOSSES_AND_METRICS: dict[str, Callable[[], Any]] = {
     "Tversky": lambda: losses.Tversky(0.2, 0.9, ignore_label=7),
 }
 GOLDENS = LAYERS | NETWORKS | CLASSIFIERS
+# An export takes seconds, and the layers of these three are those of nearly all networks.
+LARGE_EXPORTS = LARGE | set(NETWORKS) - {"deconvnet", "fcn8s", "unet"}

@@ -18,6 +18,7 @@ import pytest
 from tests.goldens import (
     CLASSES,
     GOLDENS,
+    LARGE_EXPORTS,
     LAYERS,
     LOSSES_AND_METRICS,
     NETWORKS,
@@ -33,6 +34,7 @@ from tfdeconv.export.verification import run_all_in_fresh_process
 from tfdeconv.images import decode_labels, encode_png
 from tfdeconv.segmentation.segmenter import Segmenter
 
+EXPORT_TEST = "test_exported_it_gives_the_same_without_python"
 # What takes images of every size is served whole images.
 WHOLE_IMAGE_NETWORKS = sorted(set(NETWORKS) - {"deconvnet"})
 PHOTOGRAPHS = [sample_photograph(*size) for size in ((1, 1), (37, 50), (21, 530))]
@@ -52,14 +54,16 @@ class Results(NamedTuple):
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
     folder = tmp_path_factory.mktemp("goldens")
     names = selected(request, GOLDENS)
+    exports = selected(request, GOLDENS, EXPORT_TEST)
     here, jobs = {}, []
     for name in names:
         golden = GOLDENS[name]
         model, inputs = shake_weights(golden.build()), random_inputs(golden)
         np.save(folder / f"{name}.npy", inputs)
         model.save(folder / f"{name}.keras")
-        model.export(folder / name, format="tf_saved_model", verbose=False)
-        jobs.append((folder / name, {f"{name}/serving_default/{model.inputs[0].name}": inputs}))
+        if name in exports:
+            model.export(folder / name, format="tf_saved_model", verbose=False)
+            jobs.append((folder / name, {f"{name}/serving_default/{model.inputs[0].name}": inputs}))
         for index, value in enumerate(keras.tree.flatten(model.predict(inputs, verbose=0))):
             here[f"{name}/{index}"] = value
     measured = save_compiled(folder)
@@ -115,7 +119,7 @@ def test_opened_in_a_fresh_process_it_gives_the_same(results: Results, name: str
         assert results.opened[key].dtype == value.dtype
 
 
-@pytest.mark.parametrize("name", cases(GOLDENS))
+@pytest.mark.parametrize("name", cases(GOLDENS, LARGE_EXPORTS))
 def test_exported_it_gives_the_same_without_python(results: Results, name: str) -> None:
     expected = {key: value for key, value in results.here.items() if key.startswith(f"{name}/")}
     assert expected

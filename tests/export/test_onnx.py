@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.export.networks import CLASSES, Unknown, photograph, plain_network, untrained_network
-from tests.goldens import cases, selected
+from tests.goldens import LARGE_EXPORTS, cases, selected
 from tests.helpers import run_python
 from tfdeconv.errors import UserError
 from tfdeconv.export import export_onnx
@@ -53,7 +53,7 @@ def folder(networks, tmp_path_factory: pytest.TempPathFactory):
     return folder
 
 
-@pytest.mark.parametrize("name", cases(list_models()))
+@pytest.mark.parametrize("name", cases(list_models(), LARGE_EXPORTS))
 def test_every_network_gives_its_scores_without_tensorflow(networks, folder, name: str) -> None:
     expected = networks[name].predict_on_batch(np.load(folder / "crops.npy"))
     bound = 1e-4 * np.abs(expected).max(axis=(1, 2, 3))

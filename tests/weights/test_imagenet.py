@@ -148,5 +148,26 @@ def test_what_does_not_fit_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(keras.applications, "VGG16", no_network)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(UserError, match=rf"`{tmp_path}/models`.*URL fetch.*kernels.h5 there"):
+    with pytest.raises(UserError, match=rf"`{tmp_path}/models`.*URL fetch.*kernels_notop.h5 there"):
         load_encoder(DeconvNet(3, (32, 32, 3), width=WIDTH))
+
+
+def test_the_top_is_downloaded_where_it_is_used_or_there_already(tmp_path, monkeypatch):
+    asked = []
+
+    def noted(**options):
+        asked.append(options["include_top"])
+        raise Exception("offline")
+
+    def ask(**options):
+        with pytest.raises(UserError, match="offline"):
+            load_encoder(DeconvNet(3, **options))
+
+    monkeypatch.setattr(keras.applications, "VGG16", noted)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    ask(input_shape=(32, 32, 3), width=WIDTH)
+    ask(input_shape=(224, 224, 3), width=WIDTH)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "vgg16_weights_tf_dim_ordering_tf_kernels.h5").touch()
+    ask(input_shape=(32, 32, 3), width=WIDTH)
+    assert asked == [False, False, True]

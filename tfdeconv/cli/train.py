@@ -35,8 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init",
         metavar="MODEL",
-        help="initial weights: a run folder, .keras file, .caffemodel, or imagenet for VGG-16; "
-        "layers with equal names and shapes are copied",
+        help="initial weights: a run folder or .keras file, of which layers with equal names and "
+        "shapes are copied; or VGG-16 or ResNet trained on ImageNet, with --width 1: imagenet "
+        "(downloaded), a .h5 of keras.applications, a .pth or .safetensors of torchvision's "
+        "VGG-16, a .caffemodel",
     )
     parser.add_argument(
         "--proposals", metavar="FILE", help="for stage2: written by `tfdeconv propose`"

@@ -113,7 +113,7 @@ def load_for_inference(path: str | os.PathLike[str]) -> keras.Model:
             return load_preset(path, draw=False)
     file = _model_file(path)
     with _damage_is_an_error(file):
-        if _is_whole_h5(file):
+        if is_whole_h5(file):
             return _load(file, compile=False)
         with zipfile.ZipFile(file) as archive:
             if archive.getinfo("config.json").file_size > _MAX_CONFIG:
@@ -135,7 +135,7 @@ def _load(file: Path, compile: bool) -> keras.Model:
         for one in keras.saving.get_custom_objects().values()
         if isinstance(one, type) and issubclass(one, SegmentationModel)
     }
-    custom_objects = networks if _is_whole_h5(file) else None
+    custom_objects = networks if is_whole_h5(file) else None
     return keras.saving.load_model(file, custom_objects=custom_objects, compile=compile)
 
 
@@ -235,7 +235,7 @@ def set_palette(model: keras.Model, colours: np.ndarray) -> None:
             layer.palette = tuple(map(tuple, colours.tolist()))
 
 
-def _is_whole_h5(file: Path) -> bool:
+def is_whole_h5(file: Path) -> bool:
     """Returns whether a file is a full model in HDF5, Keras's format before `.keras`."""
     return _starts_with(file, _HDF5) and "model_config" in _attributes(file)
 

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,8 +14,10 @@ from tfdeconv.errors import UserError
 from tfdeconv.layers import Preprocess, RequireSize
 from tfdeconv.models import SegmentationModel, build, class_names, load_model, takes, width_of
 from tfdeconv.models.base import check_classes
+from tfdeconv.models.saved import is_whole_h5
 from tfdeconv.training.recipes import DECONVNET, Recipe
 from tfdeconv.weights import Report, load_caffemodel, load_encoder, read_caffemodel
+from tfdeconv.weights.classifiers import HDF5, STATE_DICTS, is_classifier
 from tfdeconv.weights.folding import fold_batch_norm
 from tfdeconv.weights.imagenet import IMAGENET
 from tfdeconv.weights.mapping import renamed
@@ -35,11 +38,12 @@ def load_init(
     """Opens what a training starts from.
 
     Args:
-        init: A run folder, a `.keras` file, `"imagenet"` for the VGG-16 of `keras.applications`, or
-            a .caffemodel: of VGG-16, or of the network itself as training left it. Which layers
-            are loaded from the latter two is printed.
+        init: A run folder or a `.keras` file; or weights: `"imagenet"` for the VGG-16 or ResNet of
+            `keras.applications`, a file of them (`tfdeconv.weights.read_classifier`), or a
+            .caffemodel, of VGG-16 or of the network itself as training left it. Which layers are
+            loaded from weights is printed.
         network: Name of the network to train.
-        recipe: Gives size and width of the network that the latter two are loaded into.
+        recipe: Gives size and width of the network that weights are loaded into.
         names: Class names of the data. The head starts from random weights if a .caffemodel has
             another number of classes.
         seed: Decides the weights that are not loaded.
@@ -50,16 +54,16 @@ def load_init(
     Raises:
         UserError: when the weights are missing or do not fit, or a DeconvNet has other classes.
     """
-    if init == IMAGENET or os.fspath(init).endswith(CAFFEMODEL):
+    saved = None if _holds_weights(init) else load_model(init)
+    if saved is None or is_classifier(saved):
         keras.utils.set_random_seed(seed)
         model = starting_model(network, recipe, names)
-        report = _load_weights(model, init)
+        report = _load_weights(model, init if saved is None else saved)
         print(f"{os.fspath(init)}: {report}", flush=True)
         for note in report.notes:
             print(f"warning: {note}", flush=True)
         return model
-    model = load_model(init)
-    found = class_names(model)
+    model, found = saved, class_names(saved)
     fits = model.output_shape[-1] == len(names) and found in (None, names)
     if network == DECONVNET and not fits:
         raise UserError(
@@ -69,9 +73,16 @@ def load_init(
     return model
 
 
-def _load_weights(model: keras.Model, init: str | os.PathLike[str]) -> Report:
-    if init == IMAGENET:
-        return load_encoder(model)
+def _holds_weights(init: str | os.PathLike[str]) -> bool:
+    suffix = Path(init).suffix
+    if suffix in HDF5:
+        return not is_whole_h5(Path(init))
+    return init == IMAGENET or suffix in (CAFFEMODEL, *STATE_DICTS)
+
+
+def _load_weights(model: keras.Model, init: str | os.PathLike[str] | keras.Model) -> Report:
+    if isinstance(init, keras.Model) or not os.fspath(init).endswith(CAFFEMODEL):
+        return load_encoder(model, init)
     found = renamed(read_caffemodel(init))
     if all(layer.name in found for layer in model.layers if layer.weights):
         # A training goes on from the files of a training; folded statistics cannot be trained.

@@ -10,12 +10,14 @@ here are dilated, which changes no weight.
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from tfdeconv.errors import UserError
 from tfdeconv.weights.caffe import read_caffemodel
+from tfdeconv.weights.classifiers import HDF5, STATE_DICTS, read_classifier
 from tfdeconv.weights.mapping import Report, assign, find_problem
 
 IMAGENET = "imagenet"
@@ -32,10 +34,13 @@ _KERAS_NAMES = {name: f"block{name[4]}_conv{name[6]}" for name in _CONVOLUTIONS}
 _RESNET, _RESNET101 = "res2a_branch2a", "res4b1_branch2a"
 _RESNET_BRANCHES = {"1": 0, "2a": 1, "2b": 2, "2c": 3}
 _RESNET_LAYER = re.compile(r"(res|bn)([2-5])(?:b(\d+)|([a-f]))_branch(1|2[abc])")
+# fc1 of VGG-16 as the convolution `fc6`.
+_FC1 = (7, 7, 512, 4096)
 # Model of keras.applications -> its name, and its file in Keras's store.
 _STORE = "https://storage.googleapis.com/tensorflow/keras-applications"
+_WITH_TOP = "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
 _FILES = {
-    "VGG16": ("VGG-16", "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5"),
+    "VGG16": ("VGG-16", "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
     "ResNet50": ("ResNet-50", "resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"),
     "ResNet101": ("ResNet-101", "resnet/resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5"),
 }
@@ -53,8 +58,9 @@ def load_encoder(
     Args:
         model: A network of `tfdeconv.models` of width 1.
         source: `"imagenet"` for the weights of `keras.applications`, which are downloaded once
-            (VGG-16: 553 MB); a VGG-16 or ResNet of Keras, with or without its top; or, for VGG-16,
-            a .caffemodel file such as `VGG_ILSVRC_16_layers_conv.caffemodel` or
+            (VGG-16: 58 MB, and 553 MB for a network with the `fc6` of the paper); a VGG-16 or
+            ResNet of Keras, with or without its top; a file that `read_classifier` opens; or, for
+            VGG-16, a .caffemodel file such as `VGG_ILSVRC_16_layers_conv.caffemodel` or
             `VGG_ILSVRC_16_layers.caffemodel`.
 
     Returns:
@@ -75,10 +81,13 @@ def load_encoder(
         Section 4.2 of the paper; `training/001_start_train.sh` of the release.
     """
     layers = {layer.name: layer for layer in model.layers if layer.weights}
+    if not isinstance(source, keras.Model) and Path(source).suffix in (*HDF5, *STATE_DICTS):
+        source = read_classifier(source)
     if _RESNET in layers:
         return _load_resnet(layers, source)
     if source == IMAGENET:
-        source = _download("VGG16", include_top=True)
+        needs_top = "fc6" in layers and tuple(layers["fc6"].kernel.shape) == _FC1
+        source = _download("VGG16", include_top=needs_top or _has_cached(_WITH_TOP))
     vgg = _KerasVgg16(source) if isinstance(source, keras.Model) else _CaffeVgg16(source)
     # The Deep Contextual Network ends with the fourth stage.
     convolutions = [name for name in _CONVOLUTIONS if name in layers or name == _CONVOLUTIONS[0]]
@@ -193,7 +202,7 @@ def _load_resnet(
         if source != IMAGENET:
             raise UserError(
                 f"A network on ResNet must start from {IMAGENET!r} or a model of "
-                f"keras.applications. Received: `{source}`. Give --init {IMAGENET}."
+                f"keras.applications. Received: `{source}`. Give --init {IMAGENET}, or such a file."
             )
         depth = "ResNet101" if _RESNET101 in layers else "ResNet50"
         source = _download(depth, include_top=False)
@@ -222,15 +231,25 @@ def _load_resnet(
     return Report(tuple(pairs), kept, left_out)
 
 
+def _models_folder() -> Path:
+    return Path(os.environ.get("KERAS_HOME", "~/.keras"), "models").expanduser()
+
+
+def _has_cached(file: str) -> bool:
+    return (_models_folder() / file).is_file()
+
+
 def _download(name: str, include_top: bool) -> keras.Model:
     try:
         return getattr(keras.applications, name)(weights="imagenet", include_top=include_top)
     except Exception as error:
         # Keras raises a bare Exception for a failed download.
-        home = os.environ.get("KERAS_HOME", os.path.expanduser("~/.keras"))
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         title, file = _FILES[name]
+        if name == "VGG16" and include_top:
+            file = f"vgg16/{_WITH_TOP}"
         raise UserError(
             f"The ImageNet weights of {title} must be downloaded by keras.applications or be in "
-            f"`{home}/models`. Received: {reason}. Put {_STORE}/{file} there."
+            f"`{_models_folder()}`. Received: {reason}. Put {_STORE}/{file} there, or give the "
+            "file by --init FILE."
         ) from error
