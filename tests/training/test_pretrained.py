@@ -92,13 +92,13 @@ def test_training_starts_from_it_and_goes_on(file, tmp_path):
     data = draw_dataset(tmp_path / "data", images=6, val=2, seed=0)
     path = file(networks.vgg16(WIDTH))
     options = {"width": WIDTH, "input_size": 32, "batch_size": 4, "steps": 2, "learning_rate": 1e-6}
-    run = train("deconvnet", data, tmp_path / "run", stage=1, init=path, **options)
+    run = train("deeplab_largefov", data, tmp_path / "run", init=path, **options)
     trained = load_model(run.path)
     assert trained.output_shape[-1] == len(CLASS_NAMES)
     expected = networks.vgg16(WIDTH)["conv1_1"][0].transpose(2, 3, 1, 0)
     np.testing.assert_allclose(kernel(trained, "conv1_1"), expected, atol=1e-3)
     assert run.settings()["init"] == str(path)
-    train("deconvnet", data, tmp_path / "run", stage=1, init=path, resume=True, **options)
+    train("deeplab_largefov", data, tmp_path / "run", init=path, resume=True, **options)
 
 
 def test_a_file_of_another_width_is_told(file):
