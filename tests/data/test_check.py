@@ -6,8 +6,9 @@ import pytest
 from tests.data.small import with_orientation, write_data_set, write_image, write_list
 from tests.helpers import shared_data
 from tfdeconv import images
+from tfdeconv.cli.main import main
 from tfdeconv.data import voc
-from tfdeconv.data.check import check_split
+from tfdeconv.data.check import check_split, has_binary_masks
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
 EMPTY = np.zeros((20, 30), np.uint8)
@@ -100,3 +101,46 @@ def test_real_data_is_sound(name):
     split = voc.read_split(shared_data(name), "val")
     some = voc.Split(split.root, split.name, split.ids[:10], split.class_names)
     assert check_split(some).problems == []
+
+
+def test_masks_of_0_and_255_alone_are_a_problem(tmp_path, capsys):
+    mask = np.zeros((8, 9), np.uint8)
+    mask[2:5, 3:6] = 255
+    for name in ("a", "b"):
+        write_image(tmp_path, name, np.zeros((8, 9, 3), np.uint8), mask)
+    write_list(tmp_path, "train", ["a", "b"])
+    (tmp_path / "classes.txt").write_text("background\nlesion\n")
+    assert main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "0 and 255 alone in 'train'. 255 is ignored, so that 'lesion' is never learnt." in out
+    split = voc.read_split(tmp_path, "train")
+    assert has_binary_masks(split)
+    mask[0, 0] = 1
+    write_image(tmp_path, "b", np.zeros((8, 9, 3), np.uint8), mask)
+    assert not has_binary_masks(split)
+
+
+def test_what_validation_shares_with_training_is_noted(tmp_path, capsys):
+    write_data_set(tmp_path, 2)
+    (tmp_path / "JPEGImages" / "copy.png").write_bytes(
+        (tmp_path / "JPEGImages" / "train1.png").read_bytes()
+    )
+    for folder in ("SegmentationClass", "SegmentationObject"):
+        (tmp_path / folder / "copy.png").write_bytes(
+            (tmp_path / folder / "train1.png").read_bytes()
+        )
+    write_list(tmp_path, "val", ["copy"])
+    main(["check", str(tmp_path)])
+    note = "note: 1 photograph of 'val' is in 'train', too, such as 'copy' (there 'train1')"
+    assert note in capsys.readouterr().out
+
+
+def test_a_class_of_validation_alone_is_noted(tmp_path, capsys):
+    for name, label in (("a", 1), ("b", 2)):
+        image = np.full((8, 9, 3), label, np.uint8)
+        write_image(tmp_path, name, image, np.full((8, 9), label, np.uint8))
+    write_list(tmp_path, "train", ["a"])
+    write_list(tmp_path, "val", ["b"])
+    (tmp_path / "classes.txt").write_text("background\ncat\ndog\n")
+    main(["check", str(tmp_path)])
+    assert "note: dog: only in 'val', so that it is never learnt" in capsys.readouterr().out

@@ -1,8 +1,9 @@
 """Checks a data set and names every bad file.
 
 Checks the lists of images, photographs, label maps and instance maps of a data set in PASCAL VOC
-layout: missing or damaged files, sizes that differ, labels without a class. The exit status is 1
-if there is a problem.
+layout: missing or damaged files, sizes that differ, labels without a class, masks of 0 and 255
+alone. Notes name classes that do not occur, and photographs that are in `train` and in `val`. The
+exit status is 1 if there is a problem.
 
   tfdeconv check DATA
   tfdeconv check DATA --split val
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Prints a line for every problem and one for every split; returns 1 if there is a problem."""
     from tfdeconv.data import voc
-    from tfdeconv.data.check import check_split
+    from tfdeconv.data.check import check_split, compare_splits
 
     names = [args.split] if args.split else voc.split_names(args.data) or ["train"]
     reports = [check_split(voc.read_split(args.data, name)) for name in names]
@@ -33,6 +34,10 @@ def run(args: argparse.Namespace) -> int:
         print(problem)
     for report in reports:
         for note in report.notes():
+            print(f"note: {note}")
+    by_name = dict(zip(names, reports, strict=True))
+    if {"train", "val"} <= set(by_name):
+        for note in compare_splits(by_name["train"], by_name["val"]):
             print(f"note: {note}")
     for report in reports:
         print(report.summary())

@@ -3,6 +3,8 @@
 One image is in memory at a time, and its size is known from the header before it is decoded.
 """
 
+import contextlib
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ from tfdeconv.labels import IGNORE_LABEL, labels_of_indices
 from tfdeconv.progress import track
 
 T = TypeVar("T")
+# Label maps that a training looks at before it starts.
+_FIRST = 20
 
 
 @dataclass
@@ -79,7 +83,8 @@ def check_split(split: Split) -> Report:
 
     Reported are: missing, truncated, oversized or undecodable images and maps, photographs rotated
     by EXIF, maps of another size or kind, colours outside the palette, class numbers that the data
-    set does not have, instances that contradict the classes, and ids listed twice.
+    set does not have, instances that contradict the classes, ids listed twice, and label maps of 0
+    and 255 alone.
     """
     report = Report(split)
     for image_id, count in Counter(split.ids).items():
@@ -90,7 +95,65 @@ def check_split(split: Split) -> Report:
             )
     for image_id in track(dict.fromkeys(split.ids), f"Checking {split.name}"):
         _check_image(report, image_id)
+    if _hold_no_class(report.pixels):
+        report.problems.append(binary_masks(split))
     return report
+
+
+def binary_masks(split: Split) -> str:
+    """Returns the message for label maps that hold 0 and 255 alone."""
+    return (
+        f"`{split.label_path(split.ids[0]).parent}` must hold class numbers. Received: 0 and 255 "
+        f"alone in {split.name!r}. 255 is ignored, so that {split.class_names[1]!r} is never "
+        "learnt. If 255 means an object, make the data set again by `tfdeconv import`."
+    )
+
+
+def has_binary_masks(split: Split) -> bool:
+    """Returns whether the first label maps of a split that can be read hold 0 and 255 alone."""
+    pixels = np.zeros(256, np.int64)
+    for image_id in split.ids[:_FIRST]:
+        with contextlib.suppress(UserError):
+            pixels += maps.count_labels(maps.read_labels(split, image_id, None))
+        if pixels[1:IGNORE_LABEL].any():
+            return False
+    return _hold_no_class(pixels)
+
+
+def _hold_no_class(pixels: np.ndarray) -> bool:
+    # A single blank image may be right; objects that are all void are not.
+    return pixels[IGNORE_LABEL] > 0 and not pixels[1:IGNORE_LABEL].any()
+
+
+def compare_splits(train: Report, val: Report) -> list[str]:
+    """Returns remarks on the training and the validation split of a data set.
+
+    These are photographs that are in both, under the same or another name, and classes that occur
+    in validation alone.
+    """
+    known = {_digest(train.split, image_id): image_id for image_id in train.split.ids}
+    both = [(known.get(_digest(val.split, image_id)), image_id) for image_id in val.split.ids]
+    same = [pair for pair in both if pair[0] is not None]
+    notes = []
+    if same:
+        notes.append(
+            f"{len(same)} photograph{'s' * (len(same) > 1)} of {val.split.name!r} "
+            f"{'are' if len(same) > 1 else 'is'} in {train.split.name!r}, too, such as "
+            f"{same[0][1]!r} (there {same[0][0]!r}): what is measured on them is too good"
+        )
+    names = val.split.class_names
+    new = [n for k, n in enumerate(names) if val.pixels[k] and not train.pixels[k]]
+    if new and train.pixels.any():
+        notes.append(f"{', '.join(new)}: only in {val.split.name!r}, so that it is never learnt")
+    return notes
+
+
+def _digest(split: Split, image_id: str) -> str:
+    try:
+        return hashlib.blake2b(split.image_path(image_id).read_bytes()).hexdigest()
+    except (OSError, UserError):
+        # A problem of its own, and equal to nothing.
+        return f"{split.name}/{image_id}"
 
 
 def _check_image(report: Report, image_id: str) -> None:

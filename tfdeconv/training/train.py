@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfdeconv import processor
 from tfdeconv.data import maps, voc
+from tfdeconv.data.check import binary_masks, has_binary_masks
 from tfdeconv.errors import UserError
 from tfdeconv.models import load_model, set_palette
 from tfdeconv.training import heads
@@ -91,6 +92,8 @@ def train(
     """
     split = voc.read_split(data, "train")
     names = split.class_names
+    if has_binary_masks(split):
+        print(f"warning: {binary_masks(split)}", file=sys.stderr)
     chosen = find_recipe(recipe, network, stage)
     if has_objects(split):
         chosen = chosen.for_objects()
