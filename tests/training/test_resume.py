@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from tests.helpers import CHECKOUT, run_tfdeconv
+from tests.helpers import CHECKOUT, run_python
+from tfdeconv import processor
 from tfdeconv.cli.main import main
 from tfdeconv.data.drawn import CLASS_NAMES
 from tfdeconv.errors import UserError
@@ -20,6 +21,8 @@ from tfdeconv.training.run_folder import RunFolder
 from tfdeconv.training.train import segments, train
 
 TINY = {"width": 1 / 16, "input_size": 32, "batch_size": 4, "steps": 16}
+# In every process the kernels of this one, in which some of the trainings run.
+KERNELS = {processor.ONEDNN: str(int(processor.onednn_is_on()))}
 FLAGS = [part for n, v in TINY.items() for part in (f"--{n.replace('_', '-')}", str(v))]
 
 
@@ -36,7 +39,7 @@ def command(request, drawn, start):
 def whole_run(command, tmp_path_factory):
     """A run that nothing interrupted, in a process of its own."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    result = run_tfdeconv(*command, "--out", str(out))
+    result = run_python("-m", "tfdeconv", *command, "--out", str(out), **KERNELS)
     assert result.returncode == 0, result.stderr
     assert "16 steps, loss" in result.stdout.splitlines()[-1]
     return RunFolder(out)
@@ -68,6 +71,7 @@ def test_an_interrupted_run_ends_as_the_whole_one_bit_for_bit(command, whole_run
     process = subprocess.Popen(
         [sys.executable, "-m", "tfdeconv", *command],
         cwd=CHECKOUT,
+        env={**os.environ, **KERNELS},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -82,7 +86,7 @@ def test_an_interrupted_run_ends_as_the_whole_one_bit_for_bit(command, whole_run
         assert process.returncode == 1
         assert f"interrupted at step {stopped_at} of 16" in errors and "--resume" in errors
         assert "Traceback" not in errors
-    result = run_tfdeconv(*command, "--resume")
+    result = run_python("-m", "tfdeconv", *command, "--resume", **KERNELS)
     assert result.returncode == 0, result.stderr
     for mine, theirs in zip(last_weights(RunFolder(out)), last_weights(whole_run), strict=True):
         assert mine.tobytes() == theirs.tobytes()

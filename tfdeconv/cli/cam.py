@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> None:
     from tfdeconv.weak.pseudo_labels import require_apart, write_pseudo_set
     from tfdeconv.weak.train import Recipe, require_objects, train_classifier
 
-    out = files.ensure_writable_folder(args.out)
     train, val = read_split(args.data, "train"), read_split(args.data, "val")
+    out = files.ensure_writable_folder(args.out)
     require_apart(train, out / "pseudo")
     require_objects(val)
     recipe = Recipe(**options.given(args, *vars(Recipe())))

@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from tfdeconv import files
 from tfdeconv.errors import UserError
-from tfdeconv.models import SegmentationModel
+from tfdeconv.models import SegmentationModel, load_model
+from tfdeconv.models.base import leaves
 from tfdeconv.models.saved import MODEL_FILE
 from tfdeconv.version import __version__
 
@@ -115,10 +116,12 @@ class RunFolder:
 
     def save_last(self, model: keras.Model, state: dict[str, Any]) -> None:
         """Writes what resuming needs, and the log up to there."""
+        # A model file has none: without them dropout would not continue where it was.
+        seeds = [keras.ops.convert_to_numpy(seed).tolist() for seed in _seeds(model)]
         with files.replacing(self.last) as temporary:
             temporary.mkdir()
             model.save(temporary / MODEL_FILE)
-            files.write_json(temporary / "state.json", state)
+            files.write_json(temporary / "state.json", {**state, "seeds": seeds})
         history = state["history"]
         if history:
             text = io.StringIO()
@@ -128,6 +131,17 @@ class RunFolder:
             writer.writerows(history)
             files.write_text(self.path / "log.csv", text.getvalue())
 
+    def load_last(self) -> tuple[keras.Model, dict[str, Any]]:
+        """Returns the compiled model and the state that `save_last` wrote, to continue training.
+
+        Raises:
+            UserError: when the run has no checkpoint yet, or a damaged one.
+        """
+        model, state = load_model(self.last, compile=True), self.load_state()
+        for variable, seed in zip(_seeds(model), state.pop("seeds"), strict=True):
+            variable.assign(seed)
+        return model, state
+
     def load_state(self) -> dict[str, Any]:
         """Returns the state that `save_last` wrote.
 
@@ -135,6 +149,11 @@ class RunFolder:
             UserError: when the run has no checkpoint yet, or a damaged one.
         """
         return _read_json(self.last / "state.json")
+
+
+def _seeds(model: keras.Model) -> list[keras.Variable]:
+    generators = (getattr(layer, "seed_generator", None) for layer in leaves(model))
+    return [generator.state for generator in generators if generator is not None]
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tfdeconv import processor
 from tfdeconv.data import maps, voc
 from tfdeconv.data.check import binary_masks, has_binary_masks
 from tfdeconv.errors import UserError
-from tfdeconv.models import load_model, set_palette
+from tfdeconv.models import set_palette
 from tfdeconv.training import heads
 from tfdeconv.training.callbacks import (
     Keeper,
@@ -153,7 +153,7 @@ def _begin(
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Returns the compiled model and the state of the run."""
     if resume and run.last.is_dir():
-        return load_model(run.last, compile=True), run.load_state()
+        return run.load_last()
     keras.utils.set_random_seed(settings["seed"])
     policy = mixed_policy() if settings["mixed_precision"] else "float32"
     model = starting_model(settings["network"], recipe, settings["class_names"], first, policy)

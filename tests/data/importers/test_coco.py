@@ -71,7 +71,7 @@ def test_a_crowd_is_void_for_instances_only(tmp_path):
     value = coco([annotation(mask, iscrowd=1)])
     data, _ = imported(tmp_path, value)
     labels, objects = read(data, "a")
-    assert labels[0][:2] == [2, 0] and objects[0][:2] == [255, 0]
+    assert labels[0][:2] == [2, 0] and objects[0][:2] == [65535, 0]
 
 
 def test_crowds_of_cvat_are_objects(tmp_path):

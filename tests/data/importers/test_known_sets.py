@@ -28,7 +28,7 @@ def test_cityscapes(tmp_path):
     cityscapes(source, "test", "labelIds", row(0, 0, 0, 0, 0, 0), "z_000000_000001")
     report = import_data(source, tmp_path / "data")
     labels, objects = read(tmp_path / "data", "x_000000_000001")
-    assert labels[0] == [1, 12, 12, 12, 14, 255] and objects[0] == [0, 255, 1, 2, 3, 0]
+    assert labels[0] == [1, 12, 12, 12, 14, 255] and objects[0] == [0, 65535, 1, 2, 3, 0]
     assert read(tmp_path / "data", "y_000000_000001", "val")[0][0] == [1, 2, 19, 255, 255, 255]
     assert classes(tmp_path / "data")[:3] == ["background", "road", "sidewalk"]
     assert report.dropped["images of test"] == 1
@@ -103,7 +103,7 @@ COLOURS = [(0, 0, 0), (7, 0, 0), (44, 1, 0), (112, 17, 1), (113, 17, 1), (7, 0, 
 def test_panoptic(tmp_path):
     data, _ = panoptic(tmp_path, SEGMENTS, COLOURS)
     labels, objects = read(data, "a", "val")
-    assert labels[0] == [255, 2, 1, 1, 1, 2] and objects[0] == [0, 0, 1, 2, 255, 0]
+    assert labels[0] == [255, 2, 1, 1, 1, 2] and objects[0] == [0, 0, 1, 2, 65535, 0]
 
 
 def test_panoptic_files_that_disagree(tmp_path):

@@ -64,5 +64,5 @@ def _draw(path: Path, height: int, width: int) -> Maps:
     if values.ndim != 2 or values.max(initial=0) > 3:
         raise wrong(f"`{path}`", "hold 1, 2 and 3", "other values", "Download it again.")
     labels = _LABELS[values]
-    objects = (labels == 1).astype(np.uint8)
+    objects = (labels == 1).astype(np.uint16)
     return Maps(labels, objects, int(objects.any()))
