@@ -18,9 +18,9 @@ def main(folder: str, *names: str) -> None:
     outputs = {}
     for name in names:
         model = keras.models.load_model(f"{folder}/{name}.keras")
-        results = model.predict(np.load(f"{folder}/{name}.npy"), verbose=0)
+        results = model(np.load(f"{folder}/{name}.npy"))
         for index, value in enumerate(keras.tree.flatten(results)):
-            outputs[f"{name}/{index}"] = value
+            outputs[f"{name}/{index}"] = np.asarray(value)
     np.savez(f"{folder}/fresh.npz", **outputs)
     compiled = keras.models.load_model(f"{folder}/compiled.keras")
     images, labels = np.load(f"{folder}/deconvnet.npy"), np.load(f"{folder}/labels.npy")

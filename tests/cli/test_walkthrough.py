@@ -86,7 +86,11 @@ def test_whole_images_are_told_as_they_are_seen() -> None:
     image, truth = painted(30, 44)
     segmenter = Segmenter(open_network(16), crf=DenseCRF())
     found = walk(segmenter, image, None, None, "photo", {})
-    assert found.proposed is None and found.seen is not None and found.seen.shape == (32, 48, 3)
+    assert (
+        found.proposed is None
+        and found.network_input is not None
+        and found.network_input.shape == (32, 48, 3)
+    )
     np.testing.assert_array_equal(found.labels, truth)
     np.testing.assert_array_equal(found.refined, segmenter.segment(image))
 

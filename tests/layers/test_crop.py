@@ -55,6 +55,7 @@ assert model.predict(np.zeros((1, 9, 30, 3), "uint8"), verbose=0).shape == (1, 9
 """
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_fcn_runs_on_the_backend(backend: str) -> None:
     pytest.importorskip(backend)

@@ -48,10 +48,10 @@ def test_another_unpooling_keeps_weights_and_names_and_can_be_saved(kind, tmp_pa
 
 def test_an_object_is_judged_in_its_window_without_its_neighbours():
     truth = np.zeros((10, 20), np.uint8)
-    objects = np.zeros((10, 20), np.uint8)
+    objects = np.zeros((10, 20), np.uint16)
     truth[2:4, 2:6], objects[2:4, 2:6] = 1, 1
     truth[2:4, 6:16], objects[2:4, 6:16] = 1, 2
-    truth[5], objects[5] = 255, 255
+    truth[5], objects[5] = 255, 65535
     predicted = np.zeros((10, 20), np.uint8)
     predicted[2:6, 2:6] = 1
     # Of the first all 8 pixels are found, and 4 too many in the row below them; the void row and

@@ -62,9 +62,8 @@ def test_the_run_folder_holds_what_it_promises(whole_run):
     assert any(whole_run.tensorboard.iterdir())
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.large)]
-)
+@pytest.mark.large
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_ends_as_the_whole_one_bit_for_bit(command, whole_run, tmp_path, number):
     out = tmp_path / "run"
     command = [*command, "--out", str(out)]

@@ -77,8 +77,8 @@ def test_the_page_is_whole_by_itself(page) -> None:
 
 
 def test_a_network_for_whole_images_has_the_steps_that_there_are() -> None:
-    seen = np.full((32, 48, 3), 99.6, np.float32)
-    html = walkthrough_page(walk(truth=False, seen=seen, proposed=None)).html()
+    network_input = np.full((32, 48, 3), 99.6, np.float32)
+    html = walkthrough_page(walk(truth=False, network_input=network_input, proposed=None)).html()
     headings = re.findall(r"<h2>\d\. ([^<]+)</h2>", html)
     assert [words.split()[-1] for words in headings] == [
         "Photograph", "input", "Probabilities", "CRF", "Result",

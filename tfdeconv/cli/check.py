@@ -1,9 +1,9 @@
 """Checks a data set and names every bad file.
 
 Checks the lists of images, photographs, label maps and instance maps of a data set in PASCAL VOC
-layout: missing or damaged files, sizes that differ, labels without a class, masks of 0 and 255
-alone. Notes name classes that do not occur, and photographs that are in `train` and in `val`. The
-exit status is 1 if there is a problem.
+layout: missing or damaged files, sizes that differ, labels without a class. The exit status is 1
+if there is a problem. Notes name masks of 0 and 255 alone, classes that do not occur, and
+photographs that are in `train` and in `val`.
 
   tfdeconv check DATA
   tfdeconv check DATA --split val

@@ -74,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
     found = [path for name in args.inputs for path in options.image_files(Path(name))]
     photographs = list(dict.fromkeys(found))
     check_names(photographs, Path(args.out))
-    read, label, colours = _with_model(args) if args.url is None else _with_server(args)
     # Before the long computation, not after it.
     out = files.ensure_writable_folder(args.out)
+    read, label, colours = _with_model(args) if args.url is None else _with_server(args)
     segmented, failed = prefetch(read, photographs), 0
     if args.window is None:  # With windows each photograph has a bar of its own.
         segmented = track(segmented, "Segmenting", len(photographs))

@@ -48,7 +48,9 @@ class Report:
         names = self.split.class_names
         absent = [name for name, count in zip(names, self.pixels, strict=False) if not count]
         notes = []
-        if absent:
+        if _hold_no_class(self.pixels):
+            notes.append(binary_masks(self.split))
+        elif absent:
             notes.append(f"{self.split.name!r} has no pixel of {', '.join(absent)}")
         if not self.objects:
             notes.append(
@@ -83,8 +85,7 @@ def check_split(split: Split) -> Report:
 
     Reported are: missing, truncated, oversized or undecodable images and maps, photographs rotated
     by EXIF, maps of another size or kind, colours outside the palette, class numbers that the data
-    set does not have, instances that contradict the classes, ids listed twice, and label maps of 0
-    and 255 alone.
+    set does not have, instances that contradict the classes, and ids listed twice.
     """
     report = Report(split)
     for image_id, count in Counter(split.ids).items():
@@ -95,8 +96,6 @@ def check_split(split: Split) -> Report:
             )
     for image_id in track(dict.fromkeys(split.ids), f"Checking {split.name}"):
         _check_image(report, image_id)
-    if _hold_no_class(report.pixels):
-        report.problems.append(binary_masks(split))
     return report
 
 
