@@ -22,6 +22,7 @@ def test_training_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "images": generator.integers(0, 256, (2, 64, 64, 3)).astype("uint8"),
         "labels": generator.choice([0, 8, 255], (2, 64, 64, 1)).astype("uint8"),
     }
+    names |= {f"val_{name}": value for name, value in names.items()}
     exec(code, names)
     opened = tfdeconv.load_model("model.keras")
     assert isinstance(opened, keras.Model) and opened.output_shape == (None, 64, 64, 9)

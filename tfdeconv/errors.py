@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a user can correct.
+"""Exception for errors that a user can fix.
 
 The command line prints its message without a traceback, so the message has to name the file and the
 remedy. Everything else that goes wrong is a bug and keeps its traceback.

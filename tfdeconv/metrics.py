@@ -1,4 +1,4 @@
-"""How good label maps are: the confusion matrix of a whole data set, and what follows from it.
+"""Segmentation metrics: confusion matrix, IoU per class, mean IoU, pixel accuracy.
 
 A confusion matrix is `(classes, classes)` int64 pixel counts, truth in rows and prediction in
 columns. Pixels labelled 255 are ignored. Rates are fractions in [0, 1], and NaN where there
@@ -18,7 +18,7 @@ _LIMB = 2**20
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts which class was predicted for which.
+    """Computes the confusion matrix.
 
     Args:
         labels: the truth, integers of any shape; 255 is dropped.
@@ -80,7 +80,7 @@ def mean_iou(confusion: np.ndarray) -> float:
 
 
 def pixel_accuracy(confusion: np.ndarray) -> float:
-    """Returns the share of judged pixels that are right; NaN when none was judged."""
+    """Returns the fraction of labelled pixels that are correct; NaN if there are none."""
     total = confusion.sum()
     return float(np.trace(confusion) / total) if total else float("nan")
 

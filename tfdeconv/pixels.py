@@ -1,4 +1,4 @@
-"""Label maps, logits and weights as Keras hands them to losses and metrics, made to fit.
+"""Checks and aligns the label maps, logits and weights that losses and metrics get from Keras.
 
 Label maps come with and without a channel axis, at the resolution of the logits or a finer one, and
 weights for each image or each pixel. Here they are checked, and brought to one value for each pixel

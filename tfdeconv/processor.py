@@ -2,7 +2,7 @@
 
 TensorFlow reads `TF_ENABLE_ONEDNN_OPTS` once, while it is imported. On x86 Linux it leaves oneDNN
 off by default on processors without the instructions for neural networks, although oneDNN is the
-faster choice there, too: training takes up to twice as long without it
+faster choice there, too: training takes up to 1.75 times as long without it
 (`tests/benchmarks/README.md`).
 """
 
@@ -72,7 +72,8 @@ def slow_training(mixed_precision: bool) -> str | None:
     """
     if ONEDNN not in os.environ and _gains_by_onednn():
         return (
-            "TensorFlow's oneDNN kernels are off, and training takes up to twice as long without "
+            "TensorFlow's oneDNN kernels are off, and training takes up to 1.75 times as long "
+            "without "
             f"them on this processor. Set {ONEDNN}=1 before TensorFlow is imported "
             f"({ONEDNN}=0 keeps them off without this hint)."
         )

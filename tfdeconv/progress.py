@@ -16,7 +16,7 @@ def track(
     total: int | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[T]:
-    """Yields `items` and shows on standard error how far it is.
+    """Yields `items` and reports progress on standard error.
 
     On a terminal it draws a bar. Elsewhere it prints a line every ten seconds, and nothing for
     shorter work.
@@ -25,7 +25,7 @@ def track(
         items: What to work through.
         description: What is being done, e.g. `"Proposing"`.
         total: How many items there are; taken from `len(items)` when it has a length.
-        clock: Seconds from any start.
+        Function that returns the time in seconds.
 
     Yields:
         The items, in order.

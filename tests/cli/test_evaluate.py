@@ -75,7 +75,7 @@ def test_a_second_model_is_combined_with_the_first(files, mode, tmp_path, capsys
     segmenter = Segmenter(model, boxes=0, ensemble=open_network(), ensemble_mode=mode)
     expected = segmenter.segment(painted(20, 25)[0])
     np.testing.assert_array_equal(images.read_labels(tmp_path / "out" / "b.png"), expected)
-    with pytest.raises(UserError, match="--ensemble-mode must come with --ensemble"):
+    with pytest.raises(UserError, match="--ensemble-mode requires --ensemble"):
         evaluate.run(parse(model, data, "--ensemble-mode", mode))
 
 

@@ -40,11 +40,11 @@ def test_export_and_verify(kind: str, options: list[str], run, tmp_path, capsys)
     [
         (["--format", "onnx"], "must be exported for crops of one. Received: no size"),
         (["--format", "onnx", "--input-size", "16"], "must end in .onnx"),
-        (["--format", "onnx", "--quantize"], "--quantize must come with --format litert"),
-        (["--format", "litert", "--boxes", "0"], "--boxes must come with another --format"),
-        (["--format", "litert", "--crf"], "--crf must come with another --format"),
-        (["--quantize"], "--quantize must come with another --format"),
-        (["--input-size", "16"], "--input-size must come with another --format"),
+        (["--format", "onnx", "--quantize"], "--quantize requires --format litert"),
+        (["--format", "litert", "--boxes", "0"], "--boxes is not supported with --format"),
+        (["--format", "litert", "--crf"], "--crf is not supported with --format"),
+        (["--quantize"], "--quantize is not supported with --format"),
+        (["--input-size", "16"], "--input-size is not supported with --format"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(

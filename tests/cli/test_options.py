@@ -48,10 +48,10 @@ def test_wrong_usage(words, message, capsys) -> None:
 
 
 def test_mistakes_are_told_in_a_sentence() -> None:
-    with pytest.raises(UserError, match=r"--overlap must come with --window.*--overlap 0\.5 alone"):
+    with pytest.raises(UserError, match=r"--overlap requires --window\..*only --overlap 0\.5"):
         chosen("--overlap", 0.5)
     served = parse(segment, "m", "x.jpg", "--out", "o", "--server", "http://h:1", "--window", 9)
-    with pytest.raises(UserError, match="--window must not come with --server"):
+    with pytest.raises(UserError, match="--window is not supported with --server"):
         segment._with_server(served)
 
 

@@ -74,11 +74,11 @@ def test_mistakes_are_told_in_a_sentence(folder, tmp_path, capsys, monkeypatch) 
     nowhere = "http://127.0.0.1:9"
     for words, message in (
         (("--server", "localhost"), "`url` must be http://host:8501"),
-        (("--server", nowhere), f"A server must be ready at {nowhere}"),
-        (("--server", nowhere, "--crf"), "--crf must not come with --server"),
-        (("--server", nowhere, "--release"), "--release must not come with --server"),
-        (("--server", nowhere, "--ensemble", "m"), "--ensemble must not come with --server"),
-        (("--server", nowhere, "--boxes", "3"), "--boxes must not come with --server"),
+        (("--server", nowhere), f"No server is ready at {nowhere}"),
+        (("--server", nowhere, "--crf"), "--crf is not supported with --server"),
+        (("--server", nowhere, "--release"), "--release is not supported with --server"),
+        (("--server", nowhere, "--ensemble", "m"), "--ensemble is not supported with --server"),
+        (("--server", nowhere, "--boxes", "3"), "--boxes is not supported with --server"),
         (("--server", nowhere, "--proposals", "missing.npz"), "`missing.npz` must be a proposal"),
     ):
         assert segment("deconvnet", folder, "--out", tmp_path / "out", *words) == 1

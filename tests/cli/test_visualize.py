@@ -127,9 +127,17 @@ def test_proposals_of_a_file(folder, tmp_path, capsys) -> None:
         ("colours", (), r"must have layers that enlarge a map"),
         ("unpooling", ("--compare", "MISSING"), r"MISSING` must be a \.keras file"),
         ("unpooling", ("--box", "100,0,120,20"), r"`--box` must show some of the image, 30 pixels"),
-        ("unpooling", ("--aggregation", "--box", "0,0,9,9"), r"`--aggregation` must not come with"),
+        (
+            "unpooling",
+            ("--aggregation", "--box", "0,0,9,9"),
+            r"`--aggregation` cannot be combined with",
+        ),
         ("fcn", ("--switches",), r"must have switches.*'fcn', which has none"),
-        ("unpooling", ("--switches", "--compare", "fcn.keras"), r"`--switches` must not come with"),
+        (
+            "unpooling",
+            ("--switches", "--compare", "fcn.keras"),
+            r"`--switches` cannot be combined with",
+        ),
         ("heights", (), r"must map RGB images of one square size"),
         ("unpooling", ("--compare", "colours.keras"), r"must have layers that enlarge a map"),
         (

@@ -24,9 +24,9 @@ WRONG_BOXES = {
     "inverted": (boxes_with([0, 5, 3, 4]), ALL, r"`boxes\[2\]` must .* left < right"),
     "count": (BOXES, [2, 3, 0], r"`counts\[1\]` must be from -1 to .*\[3\] \[for\] \[2\]"),
     "negative": (BOXES, [2, 1, -2], r"`counts\[2\]` must be from -1"),
-    "few counts": (BOXES, [2, 1], r"`counts\[2\]` must be there for each image.*\[2\].*\[3\]"),
-    "many counts": (BOXES, [0] * 4, r"`counts\[3\]` must be there for each image, and for no oth"),
-    "few boxes": (BOXES[:1], ALL, r"`boxes\[1\]` must be there for each image"),
+    "few counts": (BOXES, [2, 1], r"`counts\[2\]` must be given for each image.*\[2\].*\[3\]"),
+    "many counts": (BOXES, [0] * 4, r"`counts\[3\]` must be given for each image, and for no oth"),
+    "few boxes": (BOXES[:1], ALL, r"`boxes\[1\]` must be given for each image"),
     "too many": (np.zeros((3, 1001, 4), np.float32), ALL, r"`boxes\[0\]` must be at most 1000"),
 }
 
@@ -65,14 +65,14 @@ def test_wrong_crops_are_named() -> None:
         crops[1, 2, 3, 0] = value
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"`crops\[1\]` must be finite"):
             requests.require_crops(tf.constant(crops))
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`crops\[0\]` .* an empty batch"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`crops` .* an empty batch"):
         requests.require_crops(tf.constant(crops[:0]))
 
 
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((0, 5, 5, 3), r"`images\[0\]` must be there. Received: an empty batch"),
+        ((0, 5, 5, 3), r"`images` must have at least one element. Received: an empty batch"),
         ((2, 0, 5, 3), r"`images\[0\]` must have 1 to 30 pixels.*\[0 5\]"),
         ((2, 7, 5, 3), r"`images\[0\]` must have 1 to 30 pixels.*\[7 5\]"),
     ],

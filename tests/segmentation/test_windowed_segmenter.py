@@ -94,7 +94,7 @@ def test_windows_out_of_range_are_refused(options: dict, message: str) -> None:
 def test_raw_scores_are_refused() -> None:
     for options in ({"aggregate": "raw_max"}, {"ensemble": "x", "ensemble_mode": "product"}):
         for view in ({"window": 9}, {"flip": True}, {"scales": (0.5,)}):
-            with pytest.raises(UserError, match="must not come with raw scores"):
+            with pytest.raises(UserError, match="cannot be combined with raw logits"):
                 Segmenter(open_network(), **options, **view)
 
 

@@ -1,14 +1,15 @@
-"""Localises objects with image labels alone (class activation maps).
+"""Localises objects with image-level labels only (class activation maps).
 
 Trains two small classifiers on the split train of DATA, one with average and one with maximum
-pooling over its last maps (Zhou et al., CVPR 2016). Of the label maps only the classes of each
-image are used. The map of a class, resized to the image, is its heatmap. Two boxes are compared
-with the objects of the split val: the object proposal with the best score, refined to edges in the
-image, and the paper's box around the largest connected part of the map above a threshold.
+pooling over its last maps (Zhou et al., CVPR 2016). Only the list of classes is read from each
+label map. The map of a class, resized to the image, is its heatmap. Two boxes are compared with the
+objects of the split val: the object proposal with the best score, refined to edges in the image,
+and the box of Zhou et al., around the largest connected component of the thresholded map.
 
 Writes DIR/average and DIR/maximum (run folders), DIR/cam.png (heatmaps of the first images of val),
-DIR/cam.json (the measures), and DIR/pseudo: the images of train with pseudo-labels of the network
-with average pooling, 255 where uncertain, for `tfdeconv train`. A second call uses what is trained.
+DIR/cam.json (the metrics), and DIR/pseudo: the images of train with pseudo-labels of the network
+with average pooling, 255 where uncertain, for `tfdeconv train`. Classifiers that DIR contains are
+reused.
 
   tfdeconv draw single --objects 1 --images 2000 --val 200
   tfdeconv cam single --out cam
@@ -36,9 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
     options.add_number(parser, "steps", "steps of each training (default 3000)")
-    options.add_number(parser, "input-size", "final side of the images (default 192)", least=32)
+    options.add_number(
+        parser, "input-size", "image size in the last training phase (default 192)", least=32
+    )
     parser.add_argument(
-        "--width", metavar="W", type=float, help="factor on the channels; paper: 1 (default 0.125)"
+        "--width",
+        metavar="W",
+        type=float,
+        help="multiplier for the number of channels (default 0.125; published network: 1)",
     )
     options.add_number(parser, "batch-size", "images of a batch (default 24)")
     options.add_number(parser, "seed", "random seed (default 0)", least=0, default=0)

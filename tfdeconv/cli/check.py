@@ -1,9 +1,9 @@
 """Checks a data set and names every bad file.
 
 Checks the lists of images, photographs, label maps and instance maps of a data set in PASCAL VOC
-layout: missing or damaged files, sizes that differ, labels without a class. The exit status is 1
-if there is a problem. Notes name masks of 0 and 255 alone, classes that do not occur, and
-photographs that are in `train` and in `val`.
+layout: missing or damaged files, maps of another size than the image, labels that are not classes.
+The exit status is 1 if there is a problem. Notes name masks that contain only 0 and 255, classes
+that do not occur, and images that are in `train` and in `val`.
 
   tfdeconv check DATA
   tfdeconv check DATA --split val
@@ -19,7 +19,9 @@ from tfdeconv.cli import options
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     options.add_data(parser)
-    parser.add_argument("--split", metavar="NAME", help="only this split (default: all)")
+    parser.add_argument(
+        "--split", metavar="NAME", help="check only this split (default: all splits)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,9 +1,9 @@
-"""Runs all steps once on drawn data, in ten to twenty minutes on a CPU.
+"""Trains and evaluates a small DeconvNet on synthetic data, in 10 to 20 minutes on a CPU.
 
-Draws images of eight classes of objects, computes proposals, trains both stages of a small
-DeconvNet, recalibrates and evaluates each, exports a SavedModel, verifies it in a fresh process,
-and writes DIR/report.html. DIR keeps the data, runs and label maps. If the command is interrupted,
-the same command continues.
+Generates synthetic images of eight object classes, computes proposals, trains both stages of a
+small DeconvNet, recalibrates and evaluates each, exports a SavedModel, verifies it in a fresh
+process, and writes DIR/report.html. DIR keeps the data, runs and label maps. After an interruption,
+run the same command again to continue.
 
   tfdeconv demo --out demo
 """

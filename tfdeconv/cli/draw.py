@@ -1,8 +1,8 @@
-"""Draws a labelled data set for experiments.
+"""Generates a synthetic labelled data set for experiments.
 
 The images have eight classes of textured, overlapping objects on cluttered backgrounds. The folder
 has PASCAL VOC layout, so that every other command accepts it. The same seed gives the same images,
-and a second call with a larger --images keeps the existing ones.
+and running it again with a larger --images adds images.
 
   tfdeconv draw drawn --images 800 --val 100
   tfdeconv draw single --objects 1
@@ -19,7 +19,9 @@ from tfdeconv.cli.options import given
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults are those of `draw_dataset`."""
     parser.add_argument(
-        "out", metavar="OUT", help="new or empty folder, or a drawn data set to extend"
+        "out",
+        metavar="OUT",
+        help="new or empty folder, or a folder written by this command, to be extended",
     )
     for name, text in (
         ("images", "number of training images (default 800)"),

@@ -1,4 +1,4 @@
-"""Measures the IoU of a model on a labelled data set.
+"""Evaluates a model on a labelled data set (IoU per class, mean IoU, pixel accuracy).
 
 Prints the intersection over union (IoU) of every class in percent, over all pixels of the split at
 the original resolution, as the PASCAL VOC devkit does. Pixels labelled 255 are ignored.
@@ -20,8 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults are those of `Segmenter`."""
     options.add_model(parser)
     options.add_split(parser)
-    parser.add_argument("--json", metavar="FILE", help="also write the result to this file")
-    parser.add_argument("--out", metavar="DIR", help="also write the predicted label maps")
+    parser.add_argument(
+        "--json", metavar="FILE", help="also write the result as JSON (fractions, not percent)"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="also write the predicted label maps to this folder"
+    )
     options.add_segmentation(parser)
 
 

@@ -1,15 +1,14 @@
 """Exports a SavedModel for a model server, or a LiteRT or ONNX file.
 
 The SavedModel OUT/1 (then OUT/2, ...) runs in TensorFlow Serving and other runtimes, without Python
-and Keras. Its signatures: `segment_bytes` takes encoded photographs and returns label PNGs,
-`segment` takes pixels and boxes and returns labels and confidence, `regions` takes crops and
-returns scores.
+and Keras. Its signatures: `segment_bytes` takes encoded images and returns label PNGs, `segment`
+takes pixels and boxes and returns labels and confidence, `regions` takes crops and returns logits.
 
   tfdeconv export runs/stage2 served
   tfdeconv export runs/stage2 served --crf --precision bfloat16
   tfdeconv export runs/stage2 served --server server
 
-With --format litert or onnx OUT is one file with `regions` alone, for phones and other runtimes:
+With --format litert or onnx OUT is one file with `regions` only, for phones and other runtimes:
 
   tfdeconv export runs/stage2 regions.tflite --format litert --quantize
   tfdeconv export runs/fcn8s regions.onnx --format onnx --input-size 256
@@ -28,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults are those of `export_saved_model`."""
     options.add_model(parser)
     parser.add_argument(
-        "out", metavar="OUT", help="folder, to which a version is added; or file to write"
+        "out",
+        metavar="OUT",
+        help="folder for the SavedModel (versions OUT/1, OUT/2, ...), or the .tflite or .onnx "
+        "file to write",
     )
     parser.add_argument(
         "--format",
@@ -45,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input-size",
         metavar="S",
         type=int,
-        help="litert, onnx: side of the crops, for a network without an input size",
+        help="litert, onnx: size of the crops in pixels, required for networks that accept any "
+        "image size",
     )
     options.add_regions(parser)
     parser.add_argument("--crf", action="store_true", help="refine labels with a dense CRF")
@@ -54,13 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("float32", "bfloat16", "float16"),
         help="precision of the network and its kernels (default float32); half precision takes "
         "half the disk and memory, is faster on hardware that supports it, and changes some "
-        "labels; float16 overflows above 65504",
+        "labels; activations above 65504 overflow in float16",
     )
     parser.add_argument(
         "--max-pixels",
         metavar="N",
         type=_pixels,
-        help="refuse larger images before they are decoded (default 33554432)",
+        help="maximum number of pixels of an image; larger ones are rejected before decoding "
+        "(default 33554432, 2^25)",
     )
     parser.add_argument(
         "--server",
@@ -76,8 +80,7 @@ def run(args: argparse.Namespace) -> None:
     options.refuse(
         args,
         _OF_FILES if saved_model else _OF_SAVED_MODELS,
-        f"must come with another --format. Received: --format {args.format}. See `tfdeconv export "
-        "--help`.",
+        f"is not supported with --format {args.format}. See `tfdeconv export --help`.",
     )
     if saved_model:
         _export_saved_model(args)
@@ -95,12 +98,15 @@ def _export_saved_model(args: argparse.Namespace) -> None:
     if args.crf:
         chosen["crf"] = DenseCRF()
     folder = export_saved_model(load_for_inference(args.model), args.out, **chosen)
-    print(f"{folder}: to check it, tfdeconv verify {folder} {args.model}")
+    print(f"Wrote {folder}. To verify it: tfdeconv verify {folder} {args.model}")
     if importlib.util.find_spec("tensorflow_serving") is None:
-        print(f'{folder}: no requests to warm up a server: `pip install "tfdeconv[serving]"`')
+        print(
+            "No warm-up requests were written, because tensorflow-serving-api is not installed "
+            '(`pip install "tfdeconv[serving]"`). The model works without them.'
+        )
     if args.server is not None:
         out = write_server_files(args.out, args.server)
-        print(f"{out}: to serve it, docker compose -f {out / 'compose.yaml'} up")
+        print(f"Wrote {out}. To start a server: docker compose -f {out / 'compose.yaml'} up")
 
 
 def _export_file(args: argparse.Namespace) -> None:
@@ -112,10 +118,10 @@ def _export_file(args: argparse.Namespace) -> None:
         quantize = "dynamic" if args.quantize else None
         file = export_litert(load_for_inference(args.model), args.out, quantize, args.input_size)
     elif args.quantize:
-        raise UserError("--quantize must come with --format litert. Received: onnx. Leave it out.")
+        raise UserError("--quantize requires --format litert. Received: --format onnx.")
     else:
         file = export_onnx(load_for_inference(args.model), args.out, args.input_size)
-    print(f"{file}: to check it, tfdeconv verify {file} {args.model}")
+    print(f"Wrote {file}. To verify it: tfdeconv verify {file} {args.model}")
 
 
 def _pixels(text: str) -> int:

@@ -8,11 +8,11 @@
 
 Caffe and protocol buffers are not needed. In DeconvNet's file for inference the batch-norm
 statistics are folded into the scales (--folded, the default); the files of its training have no
-statistics (--unfolded). The file itself does not tell which it is.
+statistics (--unfolded). The file does not contain this information, so that it must be given.
 
-The weights of DeconvNet are POSTECH's: for individual research only, not to be passed on, and
-neither is the converted file. FCN's are free for any use. No weights are shipped with tfdeconv,
-converted ones included.
+The DeconvNet weights are licensed by POSTECH for individual research only. They may not be
+redistributed, and neither may the converted file. The FCN weights are free for any use. tfdeconv
+ships no weights.
 
   tfdeconv import-caffe DeconvNet_trainval_inference.caffemodel --network deconvnet \\
       --out deconvnet.keras
@@ -49,7 +49,9 @@ _CLASSES, _FILTERS, _FC6_SIDE, _STRIDE = 21, 64, 7, 32
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("file", metavar="FILE.caffemodel", help="file to convert")
-    parser.add_argument("--network", required=True, choices=NETWORKS, help="network of the file")
+    parser.add_argument(
+        "--network", required=True, choices=NETWORKS, help="network that the file contains"
+    )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--out", metavar="FILE.keras", help="file to write")
     target.add_argument("--preset", metavar="DIR", help="KerasHub preset to write (not for vgg16)")

@@ -1,10 +1,11 @@
-"""Imports the export of an annotation tool as a data set.
+"""Converts the export of an annotation tool to a data set in PASCAL VOC layout.
 
-The data set has PASCAL VOC layout: photographs, label maps, instance maps where the source has
-instances, lists of the splits and `classes.txt`. It is written completely or not at all; after an
-interruption the same command continues. These formats are recognised: COCO (instances, stuff,
-panoptic), labelme, CVAT, Label Studio, Supervisely, Roboflow masks, folders of images and masks,
-one mask an object, run lengths in a CSV, lists of pairs, Cityscapes, ADE20K, CamVid, Oxford pets.
+It writes images, label maps, instance maps if the source has instances, lists of the splits and
+`classes.txt`. The data set is written completely or not at all; after an interruption, the same
+command continues. These formats are detected: COCO (instances, stuff, panoptic), labelme, CVAT,
+Label Studio, Supervisely, Roboflow masks, folders of images and masks, one mask file per object
+(2018 Data Science Bowl), CSV files with run-length encoding, lists of image and mask paths,
+Cityscapes, ADE20K, CamVid, Oxford Pets.
 
   tfdeconv import export/ DATA --val 0.2
   tfdeconv import images_and_masks/ DATA --classes background,road,car
@@ -18,42 +19,57 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("source", metavar="SOURCE", help="folder of the export, or its one file")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="folder of the export, or its annotation file"
+    )
     parser.add_argument("data", metavar="DATA", help="folder to write, in PASCAL VOC layout")
     parser.add_argument(
         "--format",
         metavar="NAME",
         default="auto",
-        help="name of the format (default: recognised)",
+        help="format of SOURCE (default auto: detected); a wrong name lists all",
     )
     parser.add_argument(
-        "--val", type=float, default=0, metavar="SHARE", help="share of `train` to put into `val`"
+        "--val",
+        type=float,
+        default=0,
+        metavar="SHARE",
+        help="fraction of the training images to move to a validation split, e.g. 0.2 (default 0)",
     )
     parser.add_argument("--split", metavar="NAME", help="put all images into this split")
     parser.add_argument(
         "--classes",
         metavar="NAMES",
-        help="names of the classes in order, with commas, or a file with one a line; others are "
-        "left out",
+        help="comma-separated class names in label order, or a file with one name per line; "
+        "other classes are left out",
     )
     parser.add_argument(
-        "--void", metavar="NAMES", default="", help="classes or labels to ignore, with commas"
+        "--void",
+        metavar="NAMES",
+        default="",
+        help="comma-separated class names, or label values of masks, to ignore (label 255)",
     )
     parser.add_argument(
         "--crowd",
         choices=("auto", "void", "object"),
         default="auto",
-        help="what annotations with `iscrowd` are in instance maps (default: by their writer)",
+        help="how COCO annotations with iscrowd=1 appear in instance maps: void, or objects; "
+        "auto: objects if CVAT wrote the file, otherwise void (default auto)",
     )
     parser.add_argument(
         "--rle-order",
         choices=("columns", "rows"),
         default="columns",
-        help="how run lengths in a CSV go (default: columns)",
+        help="pixel order of run lengths in a CSV: down columns, as at Kaggle, or along rows "
+        "(default columns)",
     )
-    parser.add_argument("--images", metavar="FOLDER", help="photographs, if not in SOURCE")
     parser.add_argument(
-        "--link", action="store_true", help="hard links in place of copies of photographs"
+        "--images", metavar="FOLDER", help="folder of the images, if they are not in SOURCE"
+    )
+    parser.add_argument(
+        "--link",
+        action="store_true",
+        help="create hard links to the images instead of copying them",
     )
 
 
@@ -68,11 +84,10 @@ def run(args: argparse.Namespace) -> int:
             f"`--format` must be auto or one of {', '.join(importers.FORMATS)}. Received: "
             f"{args.format!r}."
         )
-    if not 0 <= args.val < 1 or (args.val and args.split):
-        raise UserError(
-            "`--val` must be a share between 0 and 1, and not be given with `--split`. Received: "
-            f"{args.val}."
-        )
+    if not 0 <= args.val < 1:
+        raise UserError(f"`--val` must be at least 0 and below 1. Received: {args.val}.")
+    if args.val and args.split:
+        raise UserError("`--val` cannot be used with `--split`. Omit one of them.")
     report = importers.import_data(
         args.source,
         args.data,

@@ -1,14 +1,15 @@
-"""Deletes blocks of a residual network and plots its error.
+"""Lesion study: evaluates a residual network with blocks removed and plots the error.
 
-Without its branch a residual block is the identity. A plain network breaks when a layer is deleted;
-residual networks lose little with one block and degrade smoothly with more, like ensembles of
-shallower networks (Veit, Wilber, Belongie; NIPS 2016). MODEL is a trained pspnet50, pspnet101,
+Removing the branch of a residual block leaves the identity. A plain network breaks when a layer is
+removed; residual networks lose little with one block and degrade smoothly with more, like ensembles
+of shallower networks (Veit, Wilber, Belongie; NIPS 2016). MODEL is a trained pspnet50, pspnet101,
 deeplab_aspp_resnet101, frrn_a or frrn_b. Blocks whose shortcut is a projection, such as the first
-of every stage of a ResNet, are not deleted; their names are printed. For the units of FRRN the
-addition to the residual stream is deleted.
+of every stage of a ResNet, are not removed; their names are printed. In the units of FRRN the
+addition to the residual stream is removed.
 
 Writes DIR/lesion.csv, a row for every set of blocks, and DIR/lesion.svg: the error, 1 - mean IoU,
-against the number of blocks (mean, minimum, maximum of the sets), and without each single block.
+against the number of removed blocks (mean, minimum and maximum over the sets), and for each single
+removed block.
 
   tfdeconv train pspnet50 DATA --out runs/pspnet50
   tfdeconv lesion runs/pspnet50 DATA --out lesion
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_model(parser)
     options.add_split(parser, images=20)
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
-    options.add_number(parser, "draws", "random sets for every number of blocks (default 5)")
+    options.add_number(
+        parser, "draws", "random sets of blocks per number of removed blocks (default 5)"
+    )
     options.add_number(parser, "seed", "random seed (default 0)", least=0)
 
 

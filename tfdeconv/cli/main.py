@@ -36,7 +36,7 @@ COMMANDS = (
 WITHOUT_TENSORFLOW = ("draw", "import", "propose")
 
 EPILOG = """\
-First steps without data: tfdeconv demo
+To try it without data: tfdeconv demo
 
 On your own data (SOURCE: the export of an annotation tool; DATA: PASCAL VOC layout):
   tfdeconv import SOURCE DATA --val 0.2
@@ -46,7 +46,7 @@ On your own data (SOURCE: the export of an annotation tool; DATA: PASCAL VOC lay
   tfdeconv segment runs/unet photo.jpg --out segmented --overlay
   tfdeconv export runs/unet served
 
-DeconvNet is trained in two stages on object proposals: tfdeconv train --help
+DeconvNet is trained in two stages: see tfdeconv train --help
 Options of a command: tfdeconv COMMAND --help
 """
 

@@ -87,7 +87,11 @@ def refuse(args: argparse.Namespace, names: tuple[str, ...], reason: str) -> Non
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Adds the argument MODEL."""
-    parser.add_argument("model", metavar="MODEL", help="a run folder, .keras file or preset")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a run folder of `tfdeconv train`, a .keras or .h5 file, or a KerasHub preset",
+    )
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +125,9 @@ def output_file(path: str, *endings: str) -> Path:
     from tfdeconv.errors import UserError
 
     if Path(path).suffix.lower() not in endings:
-        raise UserError(f"`--out` must end in {endings[0]}. Received: `{path}`. Rename it.")
+        raise UserError(
+            f"`--out` must end in {endings[0]}. Received: `{path}`. Choose another name."
+        )
     files.ensure_writable_folder(Path(path).parent)
     return Path(path)
 
@@ -138,7 +144,8 @@ def add_regions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aggregate",
         choices=("max", "mean", "raw_max"),
-        help="how scores of overlapping regions are merged per pixel (default max)",
+        help="how scores of overlapping regions are merged per pixel: max or mean of log "
+        "probabilities; raw_max: maximum of logits, as in the release (default max)",
     )
 
 
@@ -147,8 +154,8 @@ def add_proposals(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--proposals",
         metavar="edges|grid|FILE",
-        help="where boxes come from: Edge Boxes (default), a fixed grid, or a file written by "
-        "`tfdeconv propose`",
+        help="source of the proposals: edges (Edge Boxes, default), grid (a fixed multi-scale "
+        "grid), or a file written by `tfdeconv propose`",
     )
 
 
@@ -160,29 +167,31 @@ def add_segmentation(parser: argparse.ArgumentParser) -> None:
         "--window",
         metavar="S|auto",
         type=_window,
-        help="slide windows of S pixels over the image at its own resolution, instead of "
-        "proposals and of resizing it to 500 pixels; auto: the network's input size, or 512",
+        help="slide windows of S pixels over the image at full resolution (no proposals, no "
+        "resizing); auto: the network's input size, or 512 if it has no fixed size",
     )
     parser.add_argument(
         "--overlap",
         metavar="SHARE",
         type=_overlap,
-        help="overlap of neighbouring windows as a share of their side (default 0.25)",
+        help="overlap of adjacent windows, as a fraction of the window size (default 0.25)",
     )
     parser.add_argument(
-        "--flip", action="store_true", help="average the probabilities with those of mirror images"
+        "--flip",
+        action="store_true",
+        help="test-time augmentation: average the probabilities of the image and its mirror image",
     )
     parser.add_argument(
         "--scales",
         metavar="S,S,...",
         type=_scales,
-        help="average the probabilities over the image at these multiples of its size, e.g. "
-        "0.75,1,1.25; needs --window or a network without proposals",
+        help="test-time augmentation: average the probabilities of the image resized by these "
+        "factors, e.g. 0.75,1,1.25; only with --window or for networks without proposals",
     )
     parser.add_argument(
         "--ensemble",
         metavar="MODEL2",
-        help="second model with the same classes, such as an FCN, to average with the first",
+        help="second model with the same classes, such as an FCN, for an ensemble",
     )
     parser.add_argument(
         "--ensemble-mode",
@@ -190,12 +199,15 @@ def add_segmentation(parser: argparse.ArgumentParser) -> None:
         help="mean of probabilities (default, as in the paper) or product of scores (as in the "
         "release)",
     )
-    parser.add_argument("--crf", action="store_true", help="refine labels with a dense CRF")
+    parser.add_argument(
+        "--crf", action="store_true", help="refine the labels with a dense CRF (slower)"
+    )
     parser.add_argument(
         "--precision",
         choices=("float32", "bfloat16", "auto"),
-        help="precision of the networks (default: as saved); bfloat16 takes 0.6 of the time on "
-        "hardware that supports it and changes some labels; auto uses it there",
+        help="compute precision (default: that of the saved model); bfloat16 is faster on "
+        "processors with bfloat16 instructions and changes some labels; auto: bfloat16 on these, "
+        "otherwise float32",
     )
     parser.add_argument(
         "--release",
@@ -222,8 +234,7 @@ def segmenter_arguments(args: argparse.Namespace) -> dict[str, Any]:
         if option in chosen and base not in chosen:
             flag = f"--{option.replace('_', '-')}"
             raise UserError(
-                f"{flag} must come with --{base}. Received: {flag} {chosen[option]} alone. "
-                f"Add {remedy}."
+                f"{flag} requires --{base}. Received: only {flag} {chosen[option]}. Add {remedy}."
             )
     release = bool(given(args, "release"))
     if release:
@@ -257,8 +268,8 @@ def boxes_of(path: Path, proposals: Mapping[str, Proposals]) -> np.ndarray:
 
     if path.stem not in proposals:
         raise UserError(
-            f"`{path}` must be among the images of the proposal file. Received: no {path.stem!r} "
-            "in it. Run `tfdeconv propose` again, or leave --proposals out."
+            f"The proposal file has no boxes for `{path}` (no entry {path.stem!r}). Run `tfdeconv "
+            "propose` again, or omit --proposals."
         )
     return proposals[path.stem].boxes
 
@@ -296,9 +307,7 @@ def image_files(path: Path, split: str | None = None) -> list[Path]:
         if file.suffix.lower() in endings and not file.name.startswith(".")
     )
     if not images:
-        raise UserError(
-            f"`{folder}` must hold images ({', '.join(endings)}). Received: a folder without any."
-        )
+        raise UserError(f"`{folder}` contains no images ({', '.join(endings)}).")
     return images
 
 

@@ -1,8 +1,8 @@
 """Finds object proposals in images (Edge Boxes).
 
 Proposals are boxes that are likely to hold an object. Training of stage 2 needs them; segmentation
-computes its own unless it is given this file. With --forest (model.yml.gz of opencv_extra) edges
-are structured, as those of the authors of Edge Boxes; gradient edges need no file.
+computes its own unless it is given this file. With --forest (model.yml.gz of opencv_extra)
+structured edges are used, as by the authors of Edge Boxes; the default gradient edges need no file.
 
   tfdeconv propose DATA --out proposals.npz
   tfdeconv propose VOC2012 --split train --forest model.yml.gz --out proposals.npz
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="auto (default): structured with --forest, gradient without",
     )
     parser.add_argument("--forest", metavar="FILE", help="structured forest in OpenCV's format")
-    add_number(parser, "max-boxes", "maximum number of boxes of an image (default 2000)")
+    add_number(parser, "max-boxes", "maximum number of boxes per image (default 2000)")
     add_number(parser, "jobs", "worker processes (default: all cores)")
 
 

@@ -1,10 +1,11 @@
-"""Measures batch-norm statistics over training windows.
+"""Recomputes the batch-norm statistics of a trained model.
 
-Training normalises with the statistics of the batch, inference with those of the data. A model
-trained here has moving averages of its last batches; the files of the authors' training
-(`tfdeconv import-caffe --unfolded`) have no statistics. This command averages mean and variance of
-every layer over many batches, as the release does (501 batches of 28 windows of stage 2), and
-writes them into the model. Other weights do not change.
+Recommended for DeconvNet before it is evaluated, after stage 1 and after stage 2. Training uses the
+statistics of each batch, inference uses stored ones. Models trained here store moving averages,
+which mainly reflect the last batches; the authors' training files (`tfdeconv import-caffe
+--unfolded`) store none. This command averages mean and variance of every layer over many batches,
+as the release does (501 batches of 28 windows of stage 2), and writes them into the model. Other
+weights do not change.
 
 The windows are those of the split `train`: squares around proposals with --proposals or if the run
 was trained on proposals, squares around objects otherwise.
@@ -24,7 +25,10 @@ from tfdeconv.cli import options
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments; the defaults are those of `training.batch_norm`."""
     parser.add_argument(
-        "model", metavar="MODEL", help="a run folder or .keras file, which is rewritten; a preset"
+        "model",
+        metavar="MODEL",
+        help="a run folder or .keras file (overwritten unless --out is given), or a preset (with "
+        "--out)",
     )
     options.add_data(parser)
     parser.add_argument(
@@ -33,8 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="written by `tfdeconv propose` (default: the file of the run's training, if any)",
     )
     options.add_number(parser, "batches", "number of batches (default 100; the release: 501)")
-    options.add_number(parser, "batch-size", "windows of a batch (default 28, as in the release)")
-    parser.add_argument("--out", metavar="FILE.keras", help="write here, and keep MODEL as it is")
+    options.add_number(parser, "batch-size", "windows per batch (default 28, as in the release)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE.keras",
+        help="write the result to this file and leave MODEL unchanged",
+    )
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,15 +1,16 @@
-"""Labels every pixel of photographs.
+"""Segments images: writes a label map for each image.
 
-IMAGE|DIR are photographs (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM) or folders of
-them. For each photograph OUT/<name>.png is written: the index of every pixel's class, with the
-palette of the training data or of PASCAL VOC. --overlay also writes OUT/<name>_overlay.jpg. If a
-photograph cannot be read, its name is printed and the others are segmented.
+IMAGE|DIR are images (JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM) or folders of them. For
+each image OUT/<name>.png is written: the index of every pixel's class, with the palette of the
+training data or of PASCAL VOC. --overlay also writes OUT/<name>_overlay.jpg. If an image cannot be
+read, an error is printed, the other images are still segmented, and the exit status is 1.
 
   tfdeconv segment runs/stage2 photo.jpg holiday/ --out segmented --overlay
   tfdeconv segment runs/stage2 photo.jpg --out segmented --ensemble runs/fcn8s --crf
   tfdeconv segment runs/fcn8s aerial.png --out segmented --window 512
 
-With --server a model server does the computation, and MODEL is the model's name on the server:
+With --server the model runs on a server. MODEL is its name there, `deconvnet` in the configuration
+that `tfdeconv export --server` writes:
 
   tfdeconv segment deconvnet photo.jpg --out segmented --server http://localhost:8501
 """
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="OUT", required=True, help="folder for the label maps")
     parser.add_argument(
-        "--overlay", action="store_true", help="also write the photographs with their labels"
+        "--overlay", action="store_true", help="also write the images with the labels overlaid"
     )
     options.add_segmentation(parser)
     parser.add_argument(
@@ -109,8 +110,8 @@ def check_names(photographs: Sequence[Path], out: Path) -> None:
         other = of_stem.setdefault(path.stem, path)
         if other != path:
             raise UserError(
-                f"Every photograph must have a name of its own. Received: `{other}` and `{path}`, "
-                f"which both become `{out / path.stem}.png`. Segment them into two folders."
+                f"Two images would be written to one file: `{other}` and `{path}` both give "
+                f"`{out / path.stem}.png`. Segment them into two folders."
             )
     originals = {path.resolve() for path in photographs}
     for stem in of_stem:
@@ -149,13 +150,13 @@ def _with_server(args: argparse.Namespace) -> tuple[Read, Label, None]:
     options.refuse(
         args,
         _EXPORTED,
-        "must not come with --server: `tfdeconv export` has decided it. Leave it out, or export "
-        "the model again.",
+        "is not supported with --server: `tfdeconv export` sets what a served model does. Omit it, "
+        "or segment locally.",
     )
     options.refuse(
         args,
         _NOT_SERVED,
-        "must not come with --server: a served model runs on each image once. Leave it out, or "
+        "is not supported with --server: a served model runs on each image once. Omit it, or "
         "give a .keras file and no --server.",
     )
     client, source = Client(args.url, args.model), args.proposals or "grid"

@@ -1,14 +1,15 @@
 """Trains DeconvNet (stage1, stage2) or another network.
 
 DATA is a folder in PASCAL VOC layout. DeconvNet is trained in two stages (section 4.2 of the
-paper): stage1 on single objects, for which DATA needs the folder SegmentationObject, then stage2 on
-object proposals. All other networks are trained in one stage:
+paper): stage1 on single objects (DATA must contain SegmentationObject), then stage2 on object
+proposals. All other networks are trained in one stage:
 
   fcn8s fcn16s fcn32s segnet unet deeplab_largefov deeplab_aspp deeplab_aspp_resnet101
   pspnet50 pspnet101 frrn_a frrn_b fusionnet deep_contextual
 
-RUN/model.keras is the best model so far; RUN/log.csv and RUN/tensorboard hold loss and mean IoU.
-Ctrl-C saves the state, and the same command with --resume continues.
+RUN/model.keras is the model with the best validation mean IoU so far; RUN/log.csv and
+RUN/tensorboard contain loss and mean IoU. Ctrl-C saves a checkpoint, and the same command with
+--resume continues.
 
   tfdeconv train unet DATA --out runs/unet
   tfdeconv train fcn8s DATA --out runs/fcn8s --init runs/stage2
@@ -41,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "VGG-16, a .caffemodel",
     )
     parser.add_argument(
-        "--proposals", metavar="FILE", help="for stage2: written by `tfdeconv propose`"
+        "--proposals",
+        metavar="FILE",
+        help="proposal file written by `tfdeconv propose` (required for stage2)",
     )
     parser.add_argument(
         "--recipe",
@@ -50,20 +53,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "release: those of the authors' code; most networks have only small",
     )
     parser.add_argument(
-        "--width", type=float, metavar="W", help="factor on the number of channels; paper: 1"
+        "--width",
+        type=float,
+        metavar="W",
+        help="multiplier for the number of channels (recipe small: 0.125; paper: 1)",
     )
     parser.add_argument(
-        "--input-size", type=int, metavar="S", help="side of a window in pixels; paper: 224"
+        "--input-size",
+        type=int,
+        metavar="S",
+        help="size of the training windows in pixels; the paper's DeconvNet: 224",
     )
-    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="windows per forward pass")
-    parser.add_argument("--learning-rate", type=float, metavar="R", help="highest learning rate")
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="optimizer steps (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="windows per forward pass (default: the recipe's)",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="R",
+        help="peak learning rate of the schedule (default: the recipe's)",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="random seed (default 0)")
     parser.add_argument(
         "--mixed-precision", action="store_true", default=None, help="compute in half precision"
     )
     parser.add_argument(
-        "--resume", action="store_true", default=None, help="continue the run in --out"
+        "--resume",
+        action="store_true",
+        default=None,
+        help="continue the interrupted run in --out with the same options",
     )
 
 

@@ -1,8 +1,8 @@
-"""Compares an exported model with its original.
+"""Verifies that an exported model gives the results of the original model.
 
 A SavedModel folder is loaded with `tf.saved_model.load` in a process without Keras and tfdeconv. A
-.tflite or .onnx file runs in LiteRT or ONNX Runtime. Scores and labels are compared (of an int8
-file only labels); the exit status is 1 if they differ.
+.tflite or .onnx file runs in LiteRT or ONNX Runtime. Logits and labels are compared (only labels
+for int8 files); the exit status is 1 if they differ by more than the tolerance.
 
   tfdeconv verify served runs/stage2
   tfdeconv verify regions.tflite runs/stage2
@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "exported",
         metavar="EXPORTED",
-        help="a folder of `tfdeconv export`, one of its versions, or a file",
+        help="folder written by `tfdeconv export` (the newest version is used), one version, or "
+        "a .tflite or .onnx file",
     )
     options.add_model(parser)
 

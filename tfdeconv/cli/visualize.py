@@ -1,10 +1,10 @@
-"""Draws activations of the decoder, switches, or aggregation.
+"""Visualizes decoder activations (default), pooling switches, or the aggregation of regions.
 
-Without --switches or --aggregation: for every layer of the decoder that enlarges its maps, the map
-before and after it (Figure 4 of the paper), for the full image or for the object in --box; with
---compare also those of another network. --switches, for networks that unpool: the position in the
-image of the maximum of every pooling window. --aggregation, for networks with one input size: the
-labels with 1, 5, 10, 20 and 50 regions in decreasing size (Figure 6).
+By default: the feature maps before and after every unpooling or upsampling layer of the decoder
+(Figure 4 of the paper), for the full image or the object in --box; --compare adds those of a second
+network. --switches (networks with unpooling): the location of the maximum of every pooling window.
+--aggregation (networks that use proposals): the labels with 1, 5, 10, 20 and 50 regions in
+decreasing size (Figure 6).
 
   tfdeconv visualize runs/stage2 photo.jpg --out activations.png --box 40,60,200,180
   tfdeconv visualize runs/stage2 photo.jpg --out activations.png --compare runs/fcn8s
@@ -42,11 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an object, in pixels: a network with one input size runs on the square around it, "
         "others on the full image (default: the full image)",
     )
-    parser.add_argument("--compare", metavar="MODEL2", help="a second network, in rows below")
+    parser.add_argument(
+        "--compare", metavar="MODEL2", help="also show a second network, below the first"
+    )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--switches", action="store_true", help="draw the switches")
     kind.add_argument(
-        "--aggregation", action="store_true", help="draw aggregation; with the options below"
+        "--aggregation",
+        action="store_true",
+        help="show the aggregation of regions; --boxes, --aggregate and --proposals apply",
     )
     options.add_regions(parser)
     options.add_proposals(parser)
@@ -60,11 +64,11 @@ def run(args: argparse.Namespace) -> None:
 
     if args.aggregation and (args.box or args.compare):
         raise UserError(
-            "`--aggregation` must not come with --box or --compare: it shows the full image of one "
-            "network. Leave one of them out."
+            "`--aggregation` cannot be combined with --box or --compare: it shows the full image "
+            "of one network. Omit one of them."
         )
     if args.switches and args.compare:
-        raise UserError("`--switches` must not come with --compare. Leave one of them out.")
+        raise UserError("`--switches` cannot be combined with --compare. Omit one of them.")
     image = read_image(args.image)
     out = options.output_file(args.out, ".png")
     draw = _aggregation if args.aggregation else _switches if args.switches else _activations

@@ -1,9 +1,10 @@
 """Explains the segmentation of one photograph on an HTML page.
 
-The page has the photograph, edges, proposals, the regions chosen, the network's output for some of
-them, aggregation with more and more regions, probabilities and confidence, the labels before and
-after the CRF, and the time of each step. For a network without an input size it has the input
-instead of proposals and aggregation. With --truth the page also shows the errors.
+The page shows the image, its edges, the proposals, the regions chosen, the network's output for
+some of them, aggregation for increasing numbers of regions, probabilities and confidence, the
+labels before and after the CRF, and the time of each step. For networks that accept any image size
+it shows the network input instead of proposals and aggregation. With --truth the page also shows
+the errors.
 
   tfdeconv walkthrough runs/stage2 photo.jpg --out page.html
   tfdeconv walkthrough runs/stage2 photo.jpg --out page.html --boxes 20 --aggregate mean
@@ -40,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_model(parser)
     parser.add_argument("image", metavar="IMAGE", help="a photograph")
     parser.add_argument("--out", metavar="FILE.html", required=True, help="page to write")
-    parser.add_argument("--truth", metavar="LABELS.png", help="its label map, to show errors")
+    parser.add_argument(
+        "--truth",
+        metavar="LABELS.png",
+        help="ground-truth label map of the image, to show the errors",
+    )
     options.add_regions(parser)
     options.add_proposals(parser)
 

@@ -125,7 +125,8 @@ def proposal_windows(
     if missing:
         raise UserError(
             f"The proposals must cover every image of {split.name!r}. Received: none for "
-            f"{missing[0]!r} ({len(missing)} missing). Run `tfdeconv propose {split.root}` again."
+            f"{len(missing)} of them, such as {missing[0]!r}. Run `tfdeconv propose {split.root}` "
+            "again."
         )
     found = []
     for index, image_id in enumerate(track(split.ids, "Matching proposals")):

@@ -137,8 +137,8 @@ class Client:
                 ) from error
             except _TimedOut as error:
                 raise ServerUnavailable(
-                    f"The server at {self.url} must answer within {self.timeout:g} seconds. "
-                    "Received: nothing. Allow more time or ask for less."
+                    f"The server at {self.url} did not answer within {self.timeout:g} seconds. "
+                    "Allow more time, or send a smaller image."
                 ) from error
             except _Unreachable as error:
                 # Not all at the same moment, where many clients wait for one server.
@@ -146,8 +146,8 @@ class Client:
                 tries += 1
                 if tries > self.retries or time.monotonic() + pause >= end:
                     raise ServerUnavailable(
-                        f"A server must be ready at {self.url}. Received: {_sentence(error)} "
-                        f"({tries} tries). Start it, or check the address."
+                        f"No server is ready at {self.url}: {_sentence(error)} ({tries} tries). "
+                        "Start it, or check the address."
                     ) from error
                 time.sleep(pause)
             except (KeyError, ValueError, AttributeError, TypeError) as error:

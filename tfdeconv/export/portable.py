@@ -113,8 +113,8 @@ def _run_converter(converter: tf.lite.TFLiteConverter, model: keras.Model) -> by
         names = {one.operator.name.removeprefix("tf.") for one in getattr(error, "errors", ())}
         reason = ", ".join(sorted(filter(None, names))) or str(error).splitlines()[0]
         raise UserError(
-            f"The model `{model.name}` must consist of operations that LiteRT has. Received: "
-            f"{reason}. Replace them, or export a SavedModel."
+            f"The model `{model.name}` uses operations that LiteRT does not support: {reason}. "
+            "Replace them, or export a SavedModel."
         ) from error
 
 
@@ -173,7 +173,7 @@ def export_onnx(
         onnx.checker.check_model(converted)
     except onnx.checker.ValidationError as error:
         raise UserError(
-            f"The model `{model.name}` must consist of operations that ONNX has. Received: "
+            f"The model `{model.name}` uses operations that ONNX does not support: "
             f"{str(error).splitlines()[0]}. Replace them, or export a SavedModel."
         ) from error
     with replacing(target) as temporary:
@@ -258,8 +258,8 @@ def _side(model: keras.Model, input_size: int | None) -> int:
     side = input_size if size is None else size
     if side is None:
         raise UserError(
-            "A network for images of every size must be exported for crops of one. Received: no "
-            "size. Choose one, such as `--input-size 224`."
+            "This network accepts any image size, but the file needs a fixed one. Received: none. "
+            "Choose one, such as `--input-size 224`."
         )
     if input_size not in (None, side) or side < 1:
         raise UserError(

@@ -38,7 +38,7 @@ def require_shape(name: str, value: tf.Tensor) -> tf.Tensor:
 def require_batch(name: str, value: tf.Tensor) -> tf.Tensor:
     """Refuses an empty batch and another shape than the signature's, and returns others."""
     value = require_shape(name, value)
-    message = refusal(name, tf.constant(0), "be there. Received: an empty batch.")
+    message = f"`{name}` must have at least one element. Received: an empty batch."
     return require(value, tf.shape(value)[0] > 0, [message])
 
 
@@ -83,7 +83,7 @@ def require_boxes(
     batch, most = tf.shape(images)[0], tf.shape(boxes)[1]
     for name, value in (("boxes", boxes), ("counts", counts)):
         length = tf.shape(value)[0]
-        must = "be there for each image, and for no other. Received:"
+        must = "be given for each image, and for no other. Received:"
         message = [refusal(name, tf.minimum(length, batch), must), length, "for", batch, "images"]
         # Boxes come after every check, since both are used together.
         boxes = require(boxes, length == batch, message)
@@ -116,7 +116,7 @@ def require_touching(
     right = tf.reduce_all((boxes[:, 2:] > 0) & (boxes[:, :2] < size), axis=1)
     right |= tf.range(tf.shape(boxes)[0]) >= count
     wrong = tf.boolean_mask(boxes, ~right)[:1]
-    must = "be boxes that touch the image. Received:"
+    must = "overlap the image. Received:"
     message = [refusal("boxes", index, must), wrong, "for height and width", size]
     return require(boxes, tf.reduce_all(right), message)
 

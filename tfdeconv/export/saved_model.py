@@ -126,7 +126,7 @@ def export_saved_model(
             `(batch, None, None, 3)`, to scores, `(batch, rows, columns, classes)`. Batch
             normalisation is folded into the convolutions before it.
         directory: Folder of versions. The next free number becomes the new version, beginning at 1.
-        boxes: The most boxes of an image to use, as in `Segmenter`.
+        Maximum number of proposals per image, as in `Segmenter`.
         aggregate: "max", "mean" or "raw_max", how the scores of overlapping regions are merged.
         crf: Refines the labels to the edges of the image, as in `Segmenter`.
         precision: "float32", "bfloat16" or "float16": what the network computes in; scores come

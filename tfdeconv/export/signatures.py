@@ -1,4 +1,4 @@
-"""What a server is asked: photographs to label maps, and crops to scores.
+"""The signatures of an exported model: images to label maps, and crops to logits.
 
 Dimension 0 of every input and output is the batch, and all have names. The functions are graphs
 over one copy of the weights and hold TensorFlow ops only: they run without Python and Keras. Images

@@ -352,7 +352,7 @@ def _verify_file(path: Path, model: str | os.PathLike[str] | keras.Model) -> Ver
         shape, quantized, run = open_runtime(path)
     except ImportError as error:
         raise UserError(
-            f"`{path}` must be run to be verified. Received: {error}. Install the runtime with "
+            f"To verify `{path}`, its runtime must be installed. Received: {error}. Use "
             f'`pip install "tfdeconv[{extra}]"`.'
         ) from error
     model = _opened(model)

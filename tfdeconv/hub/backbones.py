@@ -1,4 +1,4 @@
-"""The networks up to what their heads score, as KerasHub backbones."""
+"""KerasHub backbones: the networks without their heads."""
 
 import contextlib
 from collections.abc import Iterator

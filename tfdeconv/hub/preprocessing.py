@@ -1,4 +1,4 @@
-"""Raw photographs and label maps to the input of a network: one geometry for both."""
+"""Preprocessing of images and label maps with the same resizing and padding."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Max pooling with switches and unpooling: both layers, their functions and every formulation.
+"""Max pooling with argmax (switches) and unpooling: layers, functions and their implementations.
 
 `argmax` always means TensorFlow's flat index in its own image, `(y * width + x) * channels + c`
 with the width of the tensor that was pooled, and without the batch. Windows do not overlap. The
@@ -25,13 +25,13 @@ Size = tuple[Any, Any]
 _INT32_MAX = 2**31 - 1
 # Whatever these trace becomes a file, for runtimes that need not be TensorFlow.
 _EXPORTERS = ("keras.src.export.", "tensorflow.lite.python.", "tf2onnx.")
-# None where nobody has chosen.
+# None: not set
 _portable: contextvars.ContextVar[bool | None] = contextvars.ContextVar("portable", default=None)
 
 
 @keras.saving.register_keras_serializable(package="tfdeconv")
 class MaxPoolWithArgmax(keras.layers.Layer):
-    """Max pooling that also returns the place of each maximum.
+    """Max pooling that also returns the index of each maximum.
 
     The first maximum of a window wins, row by row from the top left: in a window of equal zeros, as
     a ReLU leaves them, that is the first element. The gradient goes to that element alone.
@@ -446,7 +446,7 @@ def unpool_by_windows(values: Tensor, argmax: Tensor, size: Size, output_size: S
 def unpool_by_codes(
     values: Tensor, source: Tensor, size: Size, padding: str, output_size: Size
 ) -> Tensor:
-    """Unpools by which element of each window of `source`, the tensor once pooled, is the maximum.
+    """Unpools by comparing each window of `source`, the input of the pooling, with its maximum.
 
     Without indices, of which a converted graph would store one for every element of an image.
     Windows must not begin before the image: there a repeated edge would be the first maximum.

@@ -1,4 +1,4 @@
-"""`SegmentationModel`, the base of every network, and what the networks do with their arguments."""
+"""`SegmentationModel`, the base class of all networks, and checks of their arguments."""
 
 import os
 import warnings
@@ -23,7 +23,7 @@ _GRAPH = ("name", "trainable", "layers", "input_layers", "output_layers")
 
 
 class SegmentationModel(keras.Model):
-    """A functional model that knows how it was built and where its parts end.
+    """A functional model that stores its constructor arguments and its encoder, decoder and head.
 
     Networks are subclasses whose constructor draws the graph and passes it on. The layers are one
     flat graph, as in any functional model: they can be frozen, folded, quantised, adapted by LoRA

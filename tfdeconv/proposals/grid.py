@@ -1,4 +1,4 @@
-"""A grid of boxes at multiple scales: regions for images in which no edges lead to objects.
+"""A multi-scale grid of boxes, for images without usable edges.
 
 Boxes are `top, left, bottom, right` in pixels, half open, whole numbers, inside the image.
 """

@@ -1,6 +1,6 @@
 """Proposals of many images, found by worker processes that never load TensorFlow.
 
-An image goes by its *id*, the name of its file without folder and ending.
+Images are identified by their id, the file name without folder and extension.
 """
 
 import contextlib

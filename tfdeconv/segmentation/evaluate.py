@@ -59,7 +59,7 @@ class Evaluation:
 
     @property
     def pixel_accuracy(self) -> float:
-        """The share of labelled pixels that are right."""
+        """Fraction of labelled pixels that are classified correctly."""
         return metrics.pixel_accuracy(self.confusion)
 
     def table(self) -> str:
@@ -121,7 +121,7 @@ def evaluate(
     if proposals is not None and (missing := [key for key in split.ids if key not in proposals]):
         raise UserError(
             f"`proposals` must have boxes for every image of {split.name!r}. Received: none for "
-            f"{missing[0]!r} and {len(missing) - 1} others. Make them with `tfdeconv propose`."
+            f"{len(missing)} of them, such as {missing[0]!r}. Make them with `tfdeconv propose`."
         )
     folder = None if out is None else files.ensure_writable_folder(out)
     colours = None if out is None else maps.read_colours(split)

@@ -128,9 +128,9 @@ class Segmenter:
             aggregate = "raw_max"
         if aggregate == "raw_max" and (window is not None or flip or scales != (1.0,)):
             raise UserError(
-                "`window`, `flip` and `scales` average probabilities, and must not come with raw "
-                'scores. Received: aggregate="raw_max" or ensemble_mode="product". Choose "max" '
-                'and "mean", or leave them out.'
+                "`window`, `flip` and `scales` average probabilities and cannot be combined with "
+                'raw logits. Received: aggregate="raw_max" or ensemble_mode="product". Choose '
+                '"max" and "mean", or omit them.'
             )
         given = [model] if ensemble is None else [model, ensemble]
         networks = [Network(_opened(one), precision, flip) for one in given]

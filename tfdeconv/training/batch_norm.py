@@ -87,13 +87,13 @@ def measurable(model: keras.Model) -> list[keras.layers.BatchNormalization]:
     ]
     if not norms:
         raise UserError(
-            "A model must have batch normalisation to be recalibrated. Received: "
-            f"{model.name} without any. Use it as it is."
+            f"{model.name} has no batch normalisation, so that there is nothing to recalibrate. "
+            "Use it as it is."
         )
     if all(_is_folded(layer) for layer in norms):
         raise UserError(
-            "A model must have batch normalisation that was not folded. Received: "
-            f"{model.name}, whose scales contain the statistics already. Use it as it is."
+            f"The batch-norm statistics of {model.name} are folded into its scales and cannot be "
+            "measured again. Use it as it is."
         )
     return norms
 
@@ -125,8 +125,8 @@ def window_images(
     height, width = model.input_shape[1:3]
     if height is None or height != width:
         raise UserError(
-            "A model must have a square input of known size to be recalibrated. Received: "
-            f"{model.name} with the input {model.input_shape}. Use it as it is."
+            "Only networks with a square input of fixed size, such as DeconvNet, are recalibrated. "
+            f"Received: {model.name} with the input {model.input_shape}. Use it as it is."
         )
     split = voc.read_split(data, "train")
     if proposals is None:

@@ -56,8 +56,8 @@ class RequireFinite(keras.callbacks.Callback):
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             raise UserError(
-                f"The loss of the {self.what} must stay finite. Received: loss={loss} at step "
-                f"{batch + 1}. Train with a lower learning rate or without mixed precision."
+                f"The training of the {self.what} diverged at step {batch + 1}: loss={loss}. "
+                "Train with a lower learning rate or without mixed precision."
             )
 
 
@@ -225,7 +225,7 @@ class Keeper(keras.callbacks.Callback):
         self.restore_handlers()
         raise TrainingInterrupted(
             f"Training was interrupted at step {self._step()} of {self.total // self.accumulate}. "
-            f"Its state is saved in `{self.run.last}`. Give the same command with --resume to "
+            f"The checkpoint is in `{self.run.last}`. Give the same command with --resume to "
             "continue."
         )
 
@@ -237,7 +237,7 @@ class Keeper(keras.callbacks.Callback):
     def _diverge(self, what: str) -> NoReturn:
         self.restore_handlers()
         raise UserError(
-            f"Loss and weights must stay finite. Received: {what} at step {self._step()}. "
+            f"Training diverged at step {self._step()}: {what}. "
             f"{self._last_good()} Train with a lower learning rate or without mixed precision."
         )
 

@@ -68,7 +68,8 @@ def load_init(
     if network == DECONVNET and not fits:
         raise UserError(
             f"`{init}` must be trained for the classes of the data, {', '.join(names)}. "
-            f"Received: {', '.join(found or ())} ({model.output_shape[-1]} classes)"
+            f"Received: {model.output_shape[-1]} classes, {', '.join(found or ('unnamed',))}. "
+            "Start from a stage 1 of the same classes."
         )
     return model
 
@@ -101,7 +102,7 @@ def fitted_recipe(
     width = width_of(init)
     if width is None:
         raise UserError(
-            "The model to start from must be a network of this package or have an encoder like "
+            "The initial model must be a network of this package or have an encoder like "
             f"VGG-16. Received: {init.name}, whose first convolution is not `conv1_1`."
         )
     found: dict[str, Any] = {"width": width}
@@ -110,8 +111,8 @@ def fitted_recipe(
     for name, value in found.items():
         if changes.get(name) not in (None, value):
             raise UserError(
-                f"`{name}` must be that of the model to start from, {value}. Received: "
-                f"{name}={changes[name]}. Leave it out."
+                f"`{name}` must be that of the initial model, {value}. Received: "
+                f"{name}={changes[name]}. Omit it."
             )
     return dataclasses.replace(recipe, **found)
 
@@ -259,8 +260,9 @@ def copy_weights(source: keras.Model, target: keras.Model) -> tuple[str, ...]:
             layer.mean = sources[layer.name].mean
     if not filled:
         raise UserError(
-            f"What {target.name} starts from must have layers of its names and shapes. Received: "
-            f"{source.name}, which shares none. Start from a network of this package of one width."
+            f"The initial model must share layers of the same names and shapes with {target.name}. "
+            f"Received: {source.name}, which shares none. Start from a network of this package of "
+            "the same width."
         )
     return tuple(filled)
 

@@ -62,8 +62,8 @@ def read_data(
     if stage == 2:
         if proposals is None:
             raise UserError(
-                "Stage 2 must have object proposals. Received: none. Make them by "
-                "`tfdeconv propose DATA --out proposals.npz` and pass --proposals proposals.npz."
+                "Stage 2 requires object proposals. Received: none. Make them with "
+                "`tfdeconv propose DATA --out proposals.npz` and add --proposals proposals.npz."
             )
         found = boxes.load(proposals)
     split = voc.read_split(data, "train")

@@ -1,4 +1,4 @@
-"""The numbers of a training, each with its source, and the optimizers and schedules made of them.
+"""Training recipes: hyper-parameters with their sources, optimizers and schedules.
 
 "paper" has the numbers of the paper of a network and, where it is silent, those of its release.
 "release" is what the code of DeconvNet's release did wherever that differs. "small" trains a narrow
@@ -313,7 +313,7 @@ def find_recipe(name: str, network: str, stage: int | None = None) -> Recipe:
     if found is None:
         known = dict.fromkeys(network for network, _ in RECIPES[name])
         raise UserError(
-            f"The recipe {name!r} exists for {', '.join(known)}. Received: {network!r}, which has "
-            "the recipe 'small' alone."
+            f"The recipe {name!r} exists only for {', '.join(known)}. Received: {network!r}. Use "
+            "--recipe small."
         )
     return found

@@ -52,8 +52,8 @@ class RunFolder:
         """
         if self.exists:
             raise UserError(
-                f"`{self.path}` must be a new folder. Received: a folder that holds a run. Go on "
-                "with it by --resume, or choose another folder."
+                f"`{self.path}` must be a new folder. Received: a folder that holds a run. "
+                "Continue it with --resume, or choose another folder."
             )
 
     def begin(self, settings: dict[str, Any]) -> None:
@@ -174,7 +174,7 @@ def _read_json(path: Path) -> dict[str, Any]:
             raise ValueError(f"{type(value).__name__} instead of an object")
     except (OSError, ValueError) as error:
         raise UserError(
-            f"`{path}` must be a file that a training wrote. Received: {error}. Begin a new run in "
+            f"`{path}` must be an intact file of a training. Received: {error}. Start a new run in "
             "another folder."
         ) from error
     return value

@@ -171,8 +171,8 @@ def _train_encoder(
             train_encoder(model, inputs, recipe, seed)
     except KeyboardInterrupt:
         raise TrainingInterrupted(
-            "Training was interrupted while the encoder was trained to classify, of which nothing "
-            f"is saved in `{run.path}`. Give the same command with --resume to begin it again."
+            "Training was interrupted while the encoder was trained to classify, which saves no "
+            f"checkpoint in `{run.path}`. Give the same command with --resume to start it again."
         ) from None
 
 
@@ -227,9 +227,8 @@ def _about_file(error: tf.errors.OpError, inputs: TrainingData) -> Exception:
     if line is None:
         return error
     return UserError(
-        f"Every image and label map must stay readable during training. Received: "
-        f"{line.split('assertion failed: ')[-1]} "
-        "Find the broken files by `tfdeconv check`, repair them and continue with --resume."
+        f"A file could not be read during training: {line.split('assertion failed: ')[-1]} "
+        "Find damaged files with `tfdeconv check`, repair them and continue with --resume."
     )
 
 

@@ -1,1 +1,1 @@
-"""Learning from the classes of images alone: a classifier, and what its maps say of places."""
+"""Weakly supervised localisation: class activation maps from image-level labels."""

@@ -138,7 +138,7 @@ def read_caffemodel(path: str | os.PathLike[str]) -> Mapping[str, tuple[Blob, ..
     file_path = Path(path)
     if not file_path.is_file():
         raise UserError(
-            f"`{path}` must be a .caffemodel file. Received: no file of that name. Check it."
+            f"`{path}` must be a .caffemodel file. Received: no such file. Check the path."
         )
     layers: dict[str, tuple[Blob, ...]] = {}
     with open(file_path, "rb") as file:

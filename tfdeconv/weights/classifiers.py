@@ -71,7 +71,9 @@ def read_classifier(path: str | os.PathLike[str]) -> keras.Model:
     """
     file = Path(path)
     if not file.is_file():
-        raise UserError(f"`{file}` must be a file of weights. Received: no such file.")
+        raise UserError(
+            f"`{file}` must be a file of weights. Received: no such file. Check the path."
+        )
     try:
         if file.suffix in HDF5:
             return _from_hdf5(file)

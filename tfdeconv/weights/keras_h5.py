@@ -84,7 +84,7 @@ def saved_layers(path: str | os.PathLike[str]) -> Iterator[list[SavedLayer]]:
         try:
             yield layers
         except (OSError, RuntimeError) as error:
-            raise UserError(f"`{path}` must be whole. Received: damage ({error}).") from error
+            raise UserError(f"`{path}` is damaged ({error}). Download it again.") from error
 
 
 def _layers(file: h5py.File) -> list[SavedLayer]:

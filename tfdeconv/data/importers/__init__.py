@@ -1,4 +1,4 @@
-"""Other people's data: what an annotation tool exports becomes a data set in PASCAL VOC layout.
+"""Importers: convert the export of an annotation tool to a data set in PASCAL VOC layout.
 
 Each format has a module with `NAME`, `find`, which says why a folder holds it, and `open_source`,
 which makes the `Source` that `writing` writes.
@@ -27,7 +27,7 @@ from tfdeconv.data.importers.sources import Folder, Options, Source
 from tfdeconv.data.importers.writing import Report, Splitting, write_data_set
 from tfdeconv.errors import UserError
 
-# Kinds of images with masks that are known better than as images with masks.
+# Formats that would also match the generic folder format; they take precedence.
 _OWN_MASKS: tuple[Any, ...] = (cityscapes, ade20k, pets, lists)
 _MODULES: tuple[Any, ...] = (
     coco,
@@ -59,7 +59,7 @@ def import_data(
     Args:
         source: The folder of the export, or its one annotation file.
         data: The folder to write, which must not exist or be empty.
-        format_name: One of `FORMATS`; "auto" looks which of them it is.
+        One of `FORMATS`, or "auto" to detect it.
         options: Classes, void and crowds.
         images: The folder of the photographs, where they are not in the source.
         splitting: Which image goes into which split; the source's splits by default.

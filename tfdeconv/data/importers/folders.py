@@ -155,7 +155,7 @@ def open_pairs(
 
 def _look(paths: Sequence[Path]) -> Values:
     values = Values()
-    for path in track(paths, "Looking at masks"):
+    for path in track(paths, "Reading masks"):
         mask = mask_files.read_values(path)
         target = values.gray if mask.ndim == 2 else values.colours
         for value in np.unique(pack(mask)).tolist()[: _MAX_VALUES + 1]:
@@ -166,7 +166,7 @@ def _look(paths: Sequence[Path]) -> Values:
                 f"`{path}`",
                 f"hold the classes, at most {_MAX_VALUES} different values with the other masks",
                 f"{len(target)} or more",
-                "Photographs and masks with soft borders cannot be imported; export the masks anew",
+                "Masks with anti-aliased borders cannot be imported. Export them without",
             )
     if values.colours:
         values.colours |= {value * 0x010101 for value in values.gray if value < 256}

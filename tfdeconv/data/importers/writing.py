@@ -110,8 +110,8 @@ def write_data_set(
     """
     if data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise UserError(
-            f"`{data}` must be a new folder or an empty one. Received: one that exists. Remove it "
-            "or choose another name."
+            f"`{data}` must be a new folder or an empty one. Received: one that exists and is not "
+            "empty. Remove it or choose another folder."
         )
     staging = data.with_name(f".{data.name}.importing")
     asked = _digest([asdict(options), source.names, link])
@@ -122,8 +122,8 @@ def write_data_set(
         report, lists, facts = _write_all(source, staging, done, link)
         if not lists:
             raise UserError(
-                f"`{data}` must get at least one image. Received: a source in which no photograph "
-                "of an annotation was found. Give their folder with `--images`."
+                f"No image of the annotations was found for `{data}`. Give the folder of the "
+                "images with `--images`."
             )
         for split, ids in _split(lists, splitting, report.notes).items():
             counts = [sum(column) for column in zip(*(facts[name] for name in ids), strict=True)]
@@ -349,12 +349,12 @@ def _split(
         return lists
     if "val" in lists or "train" not in lists:
         raise UserError(
-            "`--val` must be given for a source without a validation split. Received: a source "
-            f"with {', '.join(sorted(lists))}. Leave it out."
+            "`--val` cannot be used: the source has splits of its own. Received: "
+            f"{', '.join(sorted(lists))}. Omit it."
         )
     groups = sorted({_group(image_id) for image_id in lists["train"]}, key=_digest)
     if len(groups) < 2:
-        raise UserError("`--val` must split two images or more. Received: one. Leave it out.")
+        raise UserError("`--val` requires at least two images. Received: one. Omit it.")
     chosen = set(groups[: min(max(round(splitting.val * len(groups)), 1), len(groups) - 1)])
     val = [image_id for image_id in lists["train"] if _group(image_id) in chosen]
     train = [image_id for image_id in lists["train"] if _group(image_id) not in chosen]

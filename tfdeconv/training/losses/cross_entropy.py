@@ -1,4 +1,4 @@
-"""`CrossEntropy`: of every pixel, weighted by its class where classes are rare."""
+"""`CrossEntropy`: pixelwise softmax cross-entropy with an ignore index and class weights."""
 
 from collections.abc import Sequence
 from typing import Any

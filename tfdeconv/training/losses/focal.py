@@ -1,4 +1,4 @@
-"""`Focal`: cross-entropy in which pixels that are right already count less."""
+"""`Focal`: focal loss, cross-entropy with lower weight for well-classified pixels."""
 
 import math
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from tfdeconv.training.losses.pixels import Pixels, pixels_of
 
 
 class LabelMapLoss(keras.losses.Loss):
-    """The base of the losses: brings labels and weights to the logits, computes in float32.
+    """Base class of the losses: validates labels, logits and weights, and computes in float32.
 
     Args:
         ignore_label: Label of the pixels that are ignored.

@@ -1,4 +1,4 @@
-"""`LovaszSoftmax`: what intersection over union itself is, made smooth."""
+"""`LovaszSoftmax`: a convex surrogate of intersection over union."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`Dice`, `Jaccard` and `Tversky`: how far the regions of prediction and truth are apart.
+"""`Dice`, `Jaccard` and `Tversky`: overlap losses.
 
 Probabilities take the place of predicted pixels: a class has so much of true positives, false
 positives and false negatives, summed over the whole batch, as the metrics sum over a data set. The
