@@ -34,9 +34,9 @@ def test_a_folder_replaces_a_folder(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="must be a place that can be written"):
+    with pytest.raises(UserError, match="Cannot write"):
         files.write_text(tmp_path / "file" / "a.txt", "x")
-    with pytest.raises(UserError, match="must be a place that can be written"):
+    with pytest.raises(UserError, match="Cannot write"):
         files.ensure_writable_folder(tmp_path / "file" / "folder")
 
 

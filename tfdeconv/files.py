@@ -61,8 +61,8 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> UserError:
     """Returns the `UserError` that says why `path` could not be written."""
     reason = error.strerror or str(error)
     return UserError(
-        f"`{os.fspath(path)}` must be a place that can be written. Received: {reason}. "
-        "Free some room, fix the permissions or choose another place."
+        f"Cannot write `{os.fspath(path)}`: {reason}. Free disk space, fix the permissions or "
+        "choose another location."
     )
 
 

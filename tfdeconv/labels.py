@@ -253,7 +253,8 @@ def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     names = tuple(line.strip() for line in lines)
     if not 2 <= len(names) <= IGNORE_LABEL or "" in names or len(set(names)) < len(names):
         raise UserError(
-            f"`{path}` must hold 2 to 255 different class names, one a line and none blank. "
+            f"`{path}` must hold 2 to 255 different class names, one per line, without "
+            "blank lines. "
             f"Received: {len(names)} lines, {len(set(names))} different."
         )
     return names

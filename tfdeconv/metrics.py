@@ -90,7 +90,7 @@ class MeanIoU(keras.metrics.Metric):
     """Mean intersection over union over everything seen since the last reset, from logits.
 
     On crops, as in `fit`, this is not the data set's value at original resolution; that one comes
-    from `tfdeconv.evaluate`. Callbacks that monitor it (`"val_mean_iou"`) know that more is better.
+    from `tfdeconv.evaluate`. Keras's callbacks that monitor `"val_mean_iou"` use the mode "max".
 
     Args:
         num_classes: number of classes.
@@ -100,16 +100,16 @@ class MeanIoU(keras.metrics.Metric):
     Call arguments:
         y_true: `(batch, height, width)` integer labels; a channel axis of 1 may follow.
         y_pred: `(batch, height / n, width / n, num_classes)` logits or probabilities of any float
-            dtype; the largest is the prediction, the first of equal ones. Those of fewer pixels are
-            compared with the labels in the middle of their cells.
+            dtype; the largest is the prediction, and ties go to the first class. Logits of a lower
+            resolution are compared with the label at the centre of each cell.
         sample_weight: None, or weights for each image, `(batch,)`, or for each pixel, as `y_true`:
             by how much a pixel counts. Keras hands them to `weighted_metrics` of `compile`.
 
     Raises:
         ValueError: for other shapes, or another number of classes.
 
-    The result is the mean over the classes that are in the truth or predicted, as `mean_iou`; 0
-    when there is none, so that a training log never holds a NaN for want of pixels.
+    The result is the mean over the classes that occur in the labels or predictions, as `mean_iou`.
+    It is 0 if no class occurs, so that training logs contain no NaN.
 
     Example:
 

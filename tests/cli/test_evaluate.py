@@ -153,5 +153,5 @@ def test_mistakes_are_user_errors(files, tmp_path) -> None:
     with pytest.raises(UserError, match=r"must be a \.keras file or a run folder"):
         evaluate.run(parse(tmp_path, data))
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="must be a place that can be written"):
+    with pytest.raises(UserError, match="Cannot write"):
         evaluate.run(parse(tmp_path / "no model", data, "--json", tmp_path / "file" / "x.json"))

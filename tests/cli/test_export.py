@@ -26,7 +26,7 @@ def save_network(folder, seed: int) -> None:
 def test_export_and_verify(run, tmp_path, capsys) -> None:
     out = tmp_path / "served"
     assert main(["export", str(run), str(out), "--boxes", "4", "--aggregate", "mean"]) == 0
-    assert capsys.readouterr().out.startswith(f"{out}/1: ")
+    assert capsys.readouterr().out.startswith(f"Wrote {out}/1. To verify it: ")
     metadata = read_metadata(out / "1")
     assert (metadata.boxes, metadata.aggregate) == (4, "mean")
 
@@ -62,7 +62,8 @@ def test_what_warms_a_server_up_needs_a_package(run, tmp_path, capsys, monkeypat
     monkeypatch.setattr("tfdeconv.models.load_for_inference", lambda path: path)
     assert main(["export", str(run), str(tmp_path)]) == 0
     _, line = capsys.readouterr().out.splitlines()
-    assert line == 'served/1: no requests to warm up a server: `pip install "tfdeconv[serving]"`'
+    assert line.startswith("No warm-up requests were written")
+    assert '`pip install "tfdeconv[serving]"`' in line
 
 
 def test_mistakes_are_told_in_a_sentence(run, tmp_path, capsys) -> None:

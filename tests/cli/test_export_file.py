@@ -28,7 +28,7 @@ def test_export_and_verify(kind: str, options: list[str], run, tmp_path, capsys)
     file = tmp_path / f"regions{SUFFIXES[kind]}"
     words = ["export", str(run), str(file), "--format", kind, "--input-size", "16", *options]
     assert main(words) == 0
-    assert capsys.readouterr().out == f"{file}: to check it, tfdeconv verify {file} {run}\n"
+    assert capsys.readouterr().out == f"Wrote {file}. To verify it: tfdeconv verify {file} {run}\n"
     assert main(["verify", str(file), str(run)]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{file} does what {run} does: scores of 80 % of pixels differ by ")
@@ -38,7 +38,7 @@ def test_export_and_verify(kind: str, options: list[str], run, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--format", "onnx"], "must be exported for crops of one. Received: no size"),
+        (["--format", "onnx"], "the file needs a fixed one. Received: none"),
         (["--format", "onnx", "--input-size", "16"], "must end in .onnx"),
         (["--format", "onnx", "--quantize"], "--quantize requires --format litert"),
         (["--format", "litert", "--boxes", "0"], "--boxes is not supported with --format"),

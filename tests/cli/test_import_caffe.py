@@ -154,5 +154,5 @@ def test_a_preset_needs_keras_hub_and_a_place_of_its_own(tmp_path, monkeypatch):
 
 def test_the_help_tells_the_licence_and_that_no_weights_come_with_it():
     text = " ".join(run_tfdeconv("import-caffe", "--help").stdout.split())
-    assert "individual research only, not to be passed on, and neither is the converted" in text
-    assert "No weights are shipped with tfdeconv, converted ones included." in text
+    assert "individual research only. They may not be redistributed, and neither may" in text
+    assert "tfdeconv ships no weights." in text

@@ -83,7 +83,7 @@ def test_mistakes_are_told_and_write_nothing(data_set, tmp_path):
     (tmp_path / "empty").mkdir()
     for words, message in (
         ((tmp_path / "missing.jpg",), r"missing\.jpg"),
-        ((tmp_path / "empty",), r"empty` must hold images"),
+        ((tmp_path / "empty",), r"empty` contains no images"),
         ((data_set, image), r"1\.png` must differ"),
         ((data_set, "--split", "test"), "split 'test'"),
         ((image, "--split", "val"), "PASCAL VOC layout"),
@@ -96,7 +96,7 @@ def test_mistakes_are_told_and_write_nothing(data_set, tmp_path):
     with pytest.raises(UserError, match="must be a file"):
         run(image, "--out", tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="must be a place that can be written"):
+    with pytest.raises(UserError, match="Cannot write"):
         run(image, "--out", tmp_path / "file" / "proposals.npz")
 
 

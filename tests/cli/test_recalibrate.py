@@ -93,7 +93,7 @@ def test_mistakes(data, model_file, tmp_path):
     with pytest.raises(UserError, match=r"missing\.npz"):
         recalibrate.run(parse(model_file, data, "--proposals", tmp_path / "missing.npz"))
     FCN8s(2, width=1 / 64).save(tmp_path / "fcn.keras")
-    with pytest.raises(UserError, match="fcn8s without any"):
+    with pytest.raises(UserError, match="fcn8s has no batch norm"):
         recalibrate.run(parse(tmp_path / "fcn.keras", data))
     for words in (["--batches", "0"], ["--batch-size", "x"]):
         with pytest.raises(SystemExit, match="2"):

@@ -91,8 +91,8 @@ def test_missing_classes_and_instances_are_notes(tmp_path):
     report = check_split(voc.read_split(tmp_path))
     assert report.problems == []
     assert report.notes() == [
-        "'train' has no pixel of red, green, blue",
-        "'train' has no instance maps: stage 1 cannot be trained on it",
+        "'train' has no pixels of red, green, blue",
+        "'train' has no instance maps: DeconvNet's stage 1 cannot be trained on it",
     ]
 
 
@@ -112,7 +112,7 @@ def test_masks_of_0_and_255_alone_are_noted(tmp_path, capsys):
     (tmp_path / "classes.txt").write_text("background\nlesion\n")
     assert main(["check", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "0 and 255 alone in 'train'. 255 is ignored, so that 'lesion' is never learnt." in out
+    assert "of 'train' contain only 0 and 255. 255 is the ignore index, so that 'lesion'" in out
     split = voc.read_split(tmp_path, "train")
     assert has_binary_masks(split)
     mask[0, 0] = 1
@@ -131,7 +131,7 @@ def test_what_validation_shares_with_training_is_noted(tmp_path, capsys):
         )
     write_list(tmp_path, "val", ["copy"])
     main(["check", str(tmp_path)])
-    note = "note: 1 photograph of 'val' is in 'train', too, such as 'copy' (there 'train1')"
+    note = "note: 1 image of 'val' is also in 'train', such as 'copy' (there 'train1')"
     assert note in capsys.readouterr().out
 
 
@@ -143,4 +143,4 @@ def test_a_class_of_validation_alone_is_noted(tmp_path, capsys):
     write_list(tmp_path, "val", ["b"])
     (tmp_path / "classes.txt").write_text("background\ncat\ndog\n")
     main(["check", str(tmp_path)])
-    assert "note: dog: only in 'val', so that it is never learnt" in capsys.readouterr().out
+    assert "note: only 'val' has pixels of dog, which cannot be learned" in capsys.readouterr().out

@@ -157,7 +157,7 @@ def test_one_object_alone(tmp_path):
     for name in ids(root, "train") + ids(root, "val"):
         instances = read_labels(root / "SegmentationObject" / f"{name}.png")
         assert set(np.unique(instances)) == {0, 1, IGNORE_LABEL}
-    with pytest.raises(UserError, match=r"seed 0 and version 1 to go on.*Received.*'objects': 1"):
+    with pytest.raises(UserError, match=r"seed 0 and version 1 to be ext.*Received.*'objects': 1"):
         draw_dataset(root, images=4, val=1)
     with pytest.raises(UserError, match=r"seed 0, objects 2 and version"):
         draw_dataset(root, images=4, val=1, objects=2)

@@ -88,7 +88,7 @@ def test_windows_about_objects_have_the_size_that_the_network_sees(tmp_path) -> 
     assert windows.image.tolist() == [0, 0, 1] and windows.label.tolist() == [2, 3, 1]
     assert not windows.object_id.any()
     write_list(tmp_path, "train", ["empty"])
-    with pytest.raises(UserError, match="must have objects for windows about them"):
+    with pytest.raises(UserError, match="must have objects for windows around them"):
         centred_windows(read_split(tmp_path, "train"), 10)
 
 

@@ -93,7 +93,7 @@ def test_stage_2_may_have_the_best_proposals_of_the_background(split):
 
 
 def test_missing_proposals_are_named(split):
-    with pytest.raises(UserError, match=r"none for 'a' \(1 missing\).*tfdeconv propose"):
+    with pytest.raises(UserError, match=r"none for 1 of them, such as 'a'.*tfdeconv propose"):
         windows.proposal_windows(split, {"b": proposals()})
 
 

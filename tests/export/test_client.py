@@ -133,7 +133,7 @@ def drip(handler: Handler) -> None:
 # Either answer would end within a minute, as one that is no export of tfdeconv.
 @pytest.mark.parametrize("answer", [silent, drip])
 def test_a_slow_server_is_left(scripted, answer) -> None:
-    with pytest.raises(ServerUnavailable, match=r"must answer within 0\.5 seconds"):
+    with pytest.raises(ServerUnavailable, match=r"did not answer within 0\.5 seconds"):
         Client(scripted(answer).url, timeout=0.5).segment(b"")
 
 

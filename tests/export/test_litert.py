@@ -153,10 +153,10 @@ def test_what_cannot_be_exported_is_told(tmp_path) -> None:
     opened = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1)])
     strict = DeconvNet(2, (None, None, 3), width=1 / 64, fc6_kernel=1)
     for model, name, size, message in (
-        (odd, "a.tflite", None, "`odd` must consist of operations that LiteRT has.*Betainc"),
+        (odd, "a.tflite", None, "`odd` uses operations that LiteRT does not support.*Betainc"),
         (plain_network(), "a.onnx", None, r"must end in \.tflite"),
         (plain_network(), "a.tflite", 32, "side of the crops must be 16. Received: 32"),
-        (opened, "a.tflite", None, "must be exported for crops of one.*`--input-size"),
+        (opened, "a.tflite", None, "the file needs a fixed one.*`--input-size"),
         (opened, "a.tflite", 0, "at least 1"),
         (strict, "a.tflite", 40, "multiples of 32"),
     ):

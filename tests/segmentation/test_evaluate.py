@@ -155,5 +155,5 @@ def test_an_output_folder_that_cannot_be_written_is_told_first(split: Split, tmp
             raise AssertionError("the network ran")
 
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file/out` must be a place that can be written"):
+    with pytest.raises(UserError, match=r"Cannot write `.*file/out`"):
         evaluate(Unused(colour_network()), split, out=tmp_path / "file" / "out")

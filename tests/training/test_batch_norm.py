@@ -94,7 +94,7 @@ def test_settings_come_back_after_an_error():
 
 
 def test_what_cannot_be_measured_is_told(tmp_path):
-    with pytest.raises(UserError, match="fcn8s without any"):
+    with pytest.raises(UserError, match="fcn8s has no batch norm"):
         measurable(FCN8s(2, width=1 / 64))
     blobs = networks.deconvnet(WIDTH, 3, kernel=1)
     (tmp_path / "net.caffemodel").write_bytes(encode(blobs.items()))
@@ -114,7 +114,7 @@ def test_a_run_tells_what_it_was_trained_on(tmp_path):
     assert trained_on(tmp_path) == ("/somewhere/p.npz", True)
     files.write_text(tmp_path / "run.json", "[]")
     with pytest.raises(
-        UserError, match=r"run\.json` must be a file that a training wrote. Received: list"
+        UserError, match=r"run\.json` must be an intact file of a training. Received: list"
     ):
         trained_on(tmp_path)
     files.write_json(tmp_path / "run.json", {"network": "cam", "recipe": {}})

@@ -29,8 +29,8 @@ def test_a_line_every_ten_seconds_has_step_loss_and_time_left(network, capsys) -
     for batch in range(5):
         progress.on_train_batch_end(batch, {"loss": 2 - batch / 4})
         clock.now += 4 if batch else 100  # the first batch builds the graph
-    # Batches 12 to 15 of 40; three of them took 108 seconds.
-    line = "step 6/20 (30 %), loss 1.750, 2e+02 s a step, 47 minutes left\n"
+    # Batch 12 of 40 ended 100 seconds after the first one.
+    line = "step 6/20 (30 %), loss 1.750, 200 s a step, 47 minutes left\n"
     assert capsys.readouterr().out.startswith(line)
 
 

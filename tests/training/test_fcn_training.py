@@ -91,9 +91,7 @@ def test_a_finer_network_starts_from_a_coarser_one(data, coarse: RunFolder, tmp_
     for name in ("conv1_1", "conv5_3", "fc7", "score_fr"):
         found, expected = (network.get_layer(name).get_weights() for network in (model, first))
         np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=1e-6)
-    with pytest.raises(
-        UserError, match=r"`width` must be that of the model to start from, 0\.015625"
-    ):
+    with pytest.raises(UserError, match=r"`width` must be that of the initial model, 0\.015625"):
         train("fcn16s", data, tmp_path / "other", init=coarse.path, **{**TINY, "width": 1 / 32})
 
 

@@ -123,6 +123,38 @@ def test_interrupted_in_an_epoch_and_in_a_validation(drawn, whole_run, tmp_path,
     assert finished.load_state()["best"] == whole_run.load_state()["best"]
 
 
+@pytest.mark.large
+def test_sigterm_to_a_process_in_an_epoch_and_in_a_validation(command, whole_run, tmp_path):
+    if whole_run.settings()["network"] == "deconvnet":
+        pytest.skip("the callbacks are those of every network")
+    run = RunFolder(tmp_path / "run")
+    words = [*command, "--out", str(run.path)]
+    for place, step, more in (("epoch", 6, []), ("validation", 12, ["--resume"])):
+        marker = tmp_path / place
+        module = ["-m", "tests.training.stopping_process", place, str(step), str(marker)]
+        with subprocess.Popen(
+            [sys.executable, *module, *words, *more],
+            cwd=CHECKOUT,
+            env={**os.environ, **KERNELS},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            while process.poll() is None and not marker.exists():
+                time.sleep(0.05)
+            process.terminate()
+            _, errors = process.communicate(timeout=120)
+        assert process.returncode == 1, errors
+        assert f"interrupted at step {step} of 16" in errors and "--resume" in errors
+        assert "Traceback" not in errors and run.load_state()["step"] == step
+    result = run_python("-m", "tfdeconv", *words, "--resume", **KERNELS)
+    assert result.returncode == 0, result.stderr
+    for mine, theirs in zip(last_weights(run), last_weights(whole_run), strict=True):
+        assert mine.tobytes() == theirs.tobytes()
+    assert run.load_state()["history"][2:] == whole_run.load_state()["history"][2:]
+    assert run.load_state()["best"] == whole_run.load_state()["best"]
+
+
 def test_resuming_a_finished_run_changes_nothing(command, whole_run):
     before = whole_run.model_file.read_bytes()
     assert main([*command, "--out", str(whole_run.path), "--resume"]) == 0

@@ -40,7 +40,7 @@ def test_ctrl_c_while_the_encoder_learns_says_how_to_go_on(drawn, tmp_path, monk
 
     monkeypatch.setattr("tfdeconv.training.train.train_encoder", interrupted)
     for resume in (False, True):
-        with pytest.raises(TrainingInterrupted, match=r"trained to classify.*--resume to begin"):
+        with pytest.raises(TrainingInterrupted, match=r"trained to classify.*--resume to start"):
             train("deconvnet", drawn, tmp_path / "run", stage=1, resume=resume, **TINY)
 
 
@@ -77,7 +77,7 @@ def test_stage_2_must_have_proposals(drawn, tmp_path):
 
 
 def test_the_size_of_the_first_model_cannot_be_changed(drawn, start, tmp_path):
-    with pytest.raises(UserError, match="`input_size` must be that of the model to start from, 32"):
+    with pytest.raises(UserError, match="`input_size` must be that of the initial model, 32"):
         train("deconvnet", drawn, tmp_path / "run", stage=1, init=start, input_size=64)
 
 

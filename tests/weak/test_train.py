@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from tests.weak.test_localise import COLOURS
 from tfdeconv import images, labels
 from tfdeconv.data.voc import Split, read_split
 from tfdeconv.errors import UserError
+from tfdeconv.training.callbacks import TrainingInterrupted
 from tfdeconv.weak import train
 from tfdeconv.weak.train import LEAST_AREA, Recipe, read_tags, tagged_batches, train_classifier
 
@@ -103,6 +106,17 @@ def test_images_without_objects_are_told(split, tmp_path) -> None:
         tagged_batches(empty, read_tags(empty), 16, 3, 5, seed=1)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_the_same_call_begins_again(split, tmp_path, monkeypatch, number):
+    monkeypatch.setattr(train, "_fit", lambda *_: os.kill(os.getpid(), number))
+    before = signal.getsignal(signal.SIGTERM)
+    for _ in range(2):
+        with pytest.raises(TrainingInterrupted, match=r"saves no checkpoint in .*the same command"):
+            train_classifier(split, tmp_path / "run", recipe=SMALL)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert not (tmp_path / "run/model.keras").exists()
+
+
 @pytest.mark.parametrize("width", [0, -1.0, float("nan"), float("inf")])
 def test_a_width_of_no_network_is_told_and_nothing_begun(split, tmp_path, width) -> None:
     with pytest.raises(UserError, match="`width` must be positive and finite"):
@@ -129,8 +143,8 @@ def test_the_same_data_by_another_path_is_the_same_run(split, tmp_path, monkeypa
             r"must be new or hold a classifier.*other settings \(class_names: None .*"
             r"recipe\.batch_size: None there, 4 here",
         ),
-        ("{", r"run.json` must be a file that a training wrote. Received: Expecting"),
-        ("7", r"run.json` must be a file that a training wrote. Received: int instead"),
+        ("{", r"run.json` must be an intact file of a training. Received: Expecting"),
+        ("7", r"run.json` must be an intact file of a training. Received: int instead"),
     ],
 )
 def test_a_folder_of_another_run_is_told_without_resume(split, tmp_path, notes, message) -> None:

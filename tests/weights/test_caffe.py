@@ -186,7 +186,7 @@ def test_a_file_that_shrinks_after_the_first_look_is_told(tmp_path):
 
 def test_what_is_no_file_is_told(tmp_path):
     for path in (tmp_path, tmp_path / "missing.caffemodel", "/dev/zero"):
-        with pytest.raises(UserError, match="no file of that name"):
+        with pytest.raises(UserError, match="no such file"):
             read_caffemodel(path)
 
 

@@ -51,15 +51,16 @@ class Report:
         if _hold_no_class(self.pixels):
             notes.append(binary_masks(self.split))
         elif absent:
-            notes.append(f"{self.split.name!r} has no pixel of {', '.join(absent)}")
+            notes.append(f"{self.split.name!r} has no pixels of {', '.join(absent)}")
         if not self.objects:
             notes.append(
-                f"{self.split.name!r} has no instance maps: stage 1 cannot be trained on it"
+                f"{self.split.name!r} has no instance maps: DeconvNet's stage 1 cannot be "
+                "trained on it"
             )
         if self.ambiguous:
             notes.append(
                 f"`{self.ambiguous}` has colours of PASCAL VOC's palette in another order, and is "
-                "read by its indices. If a program sorted the colours, save it as a gray PNG"
+                "read by its indices. If an optimizer reordered the palette, save it as a gray PNG"
             )
         return notes
 
@@ -102,9 +103,10 @@ def check_split(split: Split) -> Report:
 def binary_masks(split: Split) -> str:
     """Returns the message for label maps that hold 0 and 255 alone."""
     return (
-        f"`{split.label_path(split.ids[0]).parent}` must hold class numbers. Received: 0 and 255 "
-        f"alone in {split.name!r}. 255 is ignored, so that {split.class_names[1]!r} is never "
-        "learnt. If 255 means an object, make the data set again by `tfdeconv import`."
+        f"the label maps of {split.name!r} contain only 0 and 255. 255 is the ignore index, "
+        "so that "
+        f"{split.class_names[1]!r} is not trained. If 255 means an object, convert the data set "
+        "with `tfdeconv import`"
     )
 
 
@@ -136,14 +138,16 @@ def compare_splits(train: Report, val: Report) -> list[str]:
     notes = []
     if same:
         notes.append(
-            f"{len(same)} photograph{'s' * (len(same) > 1)} of {val.split.name!r} "
-            f"{'are' if len(same) > 1 else 'is'} in {train.split.name!r}, too, such as "
-            f"{same[0][1]!r} (there {same[0][0]!r}): what is measured on them is too good"
+            f"{len(same)} image{'s' * (len(same) > 1)} of {val.split.name!r} "
+            f"{'are' if len(same) > 1 else 'is'} also in {train.split.name!r}, such as "
+            f"{same[0][1]!r} (there {same[0][0]!r}). Validation scores will be too high"
         )
     names = val.split.class_names
     new = [n for k, n in enumerate(names) if val.pixels[k] and not train.pixels[k]]
     if new and train.pixels.any():
-        notes.append(f"{', '.join(new)}: only in {val.split.name!r}, so that it is never learnt")
+        notes.append(
+            f"only {val.split.name!r} has pixels of {', '.join(new)}, which cannot be learned"
+        )
     return notes
 
 

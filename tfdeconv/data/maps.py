@@ -198,7 +198,7 @@ def check_objects(objects: np.ndarray, labels: np.ndarray, name: str) -> Objects
         numbers = ", ".join(map(str, np.union1d(wrong, void)))
         raise UserError(
             f"`{name}` must hold objects of one class each. Received: {numbers} over pixels of "
-            "more than one class, background or void. Make it agree with the class map."
+            "more than one class, background or void. Correct the instance map or the label map."
         )
     return found
 
@@ -239,5 +239,5 @@ def _check_size(found: np.ndarray, header: Header | None, name: str) -> None:
     if header is not None and found.shape != (header.height, header.width):
         raise UserError(
             f"`{name}` must be as large as its photograph, {header.width}x{header.height}. "
-            f"Received: {found.shape[1]}x{found.shape[0]}. Make one of them again."
+            f"Received: {found.shape[1]}x{found.shape[0]}. Export it at the size of the image."
         )

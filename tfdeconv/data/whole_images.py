@@ -101,7 +101,7 @@ def centred_windows(split: Split, side: int) -> Windows:
             label.append(int(of_class))
     if not image:
         raise UserError(
-            f"`{split.root}` must have objects for windows about them. Received: none in "
+            f"`{split.root}` must have objects for windows around them. Received: none in "
             f"{split.name!r}. Add label maps with more than class 0."
         )
     columns = (np.array(values, np.int32) for values in (image, box, np.zeros(len(image)), label))

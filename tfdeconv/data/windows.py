@@ -88,7 +88,7 @@ def object_windows(split: Split, enlarge: float = 1.2) -> Windows:
         raise UserError(
             f"`{split.root / 'SegmentationObject'}` must hold instance maps: stage 1 learns from "
             f"single objects. Received: no object in {split.name!r}. "
-            "Add the maps, or begin with stage 2."
+            "Add instance maps, or train stage 2 without stage 1."
         )
     return windows
 

@@ -32,7 +32,7 @@ class SegmentationModel(keras.Model):
     Every network has these arguments:
 
     - num_classes: Number of classes, 2 to 255, the background included.
-    - input_shape: `(height, width, 3)`. A side of None leaves it open.
+    - input_shape: `(height, width, 3)`; None for a variable height or width.
     - width: Factor on the number of channels. The published network has 1.
     - weights: None for random weights, or the path of a `.weights.h5` or `.keras` file of the same
       network.
@@ -56,7 +56,7 @@ class SegmentationModel(keras.Model):
         `(batch, height, width, 3)`, RGB in [0, 255], uint8 or float.
 
     Output shape:
-        `(batch, height, width, num_classes)`, float32 scores before softmax.
+        `(batch, height, width, num_classes)`, float32 logits.
 
     Attributes:
         arguments: The arguments that the network was built with, without `name` and `weights`:

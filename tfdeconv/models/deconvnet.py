@@ -30,22 +30,22 @@ class DeconvNet(SegmentationModel):
     """The deconvolution network of Noh, Hong and Han.
 
     Thirteen convolutions and five poolings reduce the image to a map of input/32, which `fc6` turns
-    into a single vector (a larger input gives a map of vectors). `fc6-deconv` opens it again. Five
-    unpoolings put every value back where the maximum of its window was, each followed by
-    deconvolutions that densify the map. Layers and their names are those of the release:
-    251,805,653 weights for 21 classes.
+    into a single vector (a larger input gives a map of vectors). `fc6-deconv` expands it to a map
+    again. Five unpooling layers place each value at the location of the maximum of its window (the
+    switch), each followed by deconvolutions that densify the map. Layers and their names are those
+    of the release: 251,805,653 weights for 21 classes.
 
     Args:
         num_classes: Number of classes, 2 to 255, the background included.
         input_shape: `(height, width, 3)`, multiples of 32. The paper's is (224, 224, 3). With
             `(None, None, 3)` the network takes every multiple of 32 from the size of `fc6` on.
-        width: Factor on the number of channels. The paper's network has 1; small data trains well
-            at 1/8.
+        width: Factor on the number of channels. The paper's network has 1; 1/8 is sufficient for
+            small data sets.
         weights: None for random weights, or a `.weights.h5` or `.keras` file of the same network.
         class_names: None, or the names of the classes in the order of the labels. They are saved
             with the model.
         fc6_kernel: Side, or height and width, of the kernel of `fc6`. By default the last map,
-            input/32, or the paper's 7 where the input is open.
+            input/32, or 7 if the input size is variable.
         kernel_initializer: Keras initializer of the kernels.
         deconv_initializer: Keras initializer of the kernels from `fc6-deconv` to the scores. By
             default the 3x3 deconvolutions start as `tfdeconv.layers.Bilinear()`, which trains
@@ -57,7 +57,7 @@ class DeconvNet(SegmentationModel):
         `(batch, height, width, 3)`, RGB in [0, 255], uint8 or float.
 
     Output shape:
-        `(batch, height, width, num_classes)`, float32 scores before softmax.
+        `(batch, height, width, num_classes)`, float32 logits.
 
     Raises:
         ValueError: when an argument is out of range; the message gives the nearest valid size.

@@ -2,21 +2,21 @@
 
 `start`, `add` and `finish` take the maps in batches and hold one canvas, whatever the number of
 regions, eagerly or in a graph with unknown sizes. Regions are `(n, 4)` top, left, bottom, right in
-pixels of the canvas and may leave it. A pixel belongs to a region when its centre does.
+pixels of the canvas and may extend beyond it. A pixel belongs to a region if its centre is inside.
 
 Each map is resized to its region bilinearly, half-pixel centres, and with a kernel widened to the
 source pixels under it (antialiased) where it shrinks, as MATLAB's `imresize` in the release. The
 modes are
 
-- `"max"`: the largest logarithm of a class's probability (Equation 1, the paper's choice);
-- `"mean"`: the mean of these logarithms over the regions that cover the pixel; Equation 2 is their
-  sum, which has the same largest class;
-- `"raw_max"`: the release's, the largest raw score, at least 0.
+- `"max"`: the maximum of the log probabilities (Equation 1, the paper's choice);
+- `"mean"`: the mean of the log probabilities over the regions that cover the pixel; Equation 2 is
+  their sum, which has the same largest class;
+- `"raw_max"`: the maximum of the logits, at least 0, as in the release.
 
-The paper combines scores, but training leaves these open up to a constant for each pixel of each
-region, and the maximum compares the constants: at three seeds on drawn data (200 boxes), small
-networks reach a mean IoU of 61.9 % with scores, scattering by 3.8, and of 65.0 % with logarithms,
-scattering by 1.1. The mean gives the same labels either way.
+The paper merges logits. Training with softmax determines them only up to a constant for each pixel
+of each region, and the maximum compares these constants: on synthetic data (three seeds, 200 boxes)
+small networks have a mean IoU of 61.9 +- 3.8 % with logits and of 65.0 +- 1.1 % with log
+probabilities. The mean gives the same labels either way.
 
 Reference:
     Noh, Hong, Han, ICCV 2015, Equations 1 and 2.

@@ -40,37 +40,36 @@ from tfdeconv.segmentation.sliding import PIXELS_IN_BATCH, SlidingWindows
 class Segmenter:
     """Segments images of any size, with one network or two.
 
-    A network for squares of one size runs on the full image and on the squares about the best
-    object proposals (`tfdeconv.segmentation.regions`); scores are merged per pixel
+    A fixed-size network, such as DeconvNet, runs on the full image and on the squares around the
+    best object proposals (`tfdeconv.segmentation.regions`); scores are merged per pixel
     (`tfdeconv.segmentation.aggregate`). Memory is bounded whatever the size of the image and the
     number of boxes: above 2**26 scores (2064x1548 pixels with 21 classes), scores are merged on a
     smaller canvas and enlarged strip by strip; crops are still cut at full resolution.
 
-    A network for images of every size, such as FCN, runs on the full image, at most 500 pixels
-    long. With `window`, either kind runs on windows that slide over the image at its own resolution
+    A fully convolutional network, such as FCN, runs on the full image, at most 500 pixels long.
+    With `window`, either kind runs on windows that slide over the image at full resolution
     (`tfdeconv.segmentation.sliding`). In both cases boxes are ignored, and `"max"` and `"mean"` are
     the same.
 
     Args:
         model: Any Keras model from RGB in [0, 255], `(batch, size, size, 3)` or
-            `(batch, None, None, 3)`, to scores before softmax, `(batch, rows, columns, classes)`
-            with 2 to 255 classes, or where one is saved.
-        boxes: the most proposals to use in addition to the full image; 0 for the full image alone.
+            `(batch, None, None, 3)`, to logits, `(batch, rows, columns, classes)` with 2 to 255
+            classes, or the path of one.
+        boxes: maximum number of proposals to use in addition to the full image.
         aggregate: `"max"`, `"mean"` or `"raw_max"` (`tfdeconv.segmentation.aggregate`).
-        proposals: `"edges"` or `"grid"`, where boxes come from (`tfdeconv.segmentation.regions`).
-        batch_size: the most regions, or images of `segment_all`, that go through the network at a
-            time.
-        ensemble: None or a second model for the same classes, of either kind, or where it is saved.
+        proposals: `"edges"` or `"grid"`, the source of boxes (`tfdeconv.segmentation.regions`).
+        batch_size: maximum number of regions, or of images in `segment_all`, in a batch.
+        ensemble: None, or a second model for the same classes, of either kind, or its path.
         ensemble_mode: `"mean"` of the probabilities of both, as in the paper, or `"product"` of
-            their scores, as in its release (`tfdeconv.segmentation.averaging`), which sets
+            their logits, as in the release (`tfdeconv.segmentation.averaging`), which sets
             `aggregate` to `"raw_max"`.
-        crf: refines the labels of `segment` to the edges of the image; where it has more than 2**22
-            pixels (2365x1774), at a smaller size.
+        crf: a `DenseCRF` that refines the labels of `segment`. Images of more than 2**22 pixels
+            (2365x1774) are refined at a lower resolution.
         precision: what the networks compute in, `"float32"`, `"bfloat16"`, `"float16"` or
             `"auto"` (`tfdeconv.segmentation.network`); None for the models' own.
         window: None, or the side of sliding windows in pixels; `"auto"` for the network's input, or
             512 where it takes any size.
-        overlap: the share of a window's side that it shares with the next one, in [0, 0.9].
+        overlap: overlap of adjacent windows as a fraction of the window size, in [0, 0.9].
         flip: whether to average probabilities with those of mirrored regions, images or windows.
         scales: factors from 0.1 to 4 by which the image is resized; probabilities are averaged over
             them. Not for proposals, whose crops have the size of the network's input anyway.
@@ -202,26 +201,26 @@ class Segmenter:
     def segment_all(
         self, images: Iterable[np.ndarray], boxes: Iterable[np.ndarray | None] | None = None
     ) -> Iterator[np.ndarray]:
-        """Labels every pixel of many images, and prepares the next one in the meantime.
+        """Labels every pixel of many images.
 
-        Preparing is reading, where `images` reads, and finding boxes. Without boxes, consecutive
-        images of one size share a batch. No more images are taken than that needs: the batch, the
-        one behind it, and one more.
+        The next image is taken from `images`, and its boxes are computed, in a background thread.
+        Without boxes, consecutive images of one size share a batch. At most the batch and two more
+        images are held in memory.
 
         Args:
-            images: `(height, width, 3)` uint8 RGB each, of any sizes. An array must not change
-                before its labels are there.
+            images: `(height, width, 3)` uint8 RGB each, of any sizes. Arrays must not be modified
+                until their labels are returned.
             boxes: `(n, 4)` proposals, best first, for every image, or None for an image for which
-                they are to be found; None to find all.
+                they are to be computed; None to compute all.
 
         Yields:
             `(height, width)` uint8 labels, in the order of the images.
 
         Raises:
             UserError: when the network's scores of a batch are NaN.
-            ValueError: when an image or boxes are of another kind, or their numbers differ. These
-                errors, and those of `images` itself, are raised after the labels of all images
-                before.
+            ValueError: when an image or boxes have a wrong shape or dtype, or their numbers differ.
+                These errors, and those of `images` itself, are raised after the labels of all
+                images before.
 
         Example:
 
@@ -273,8 +272,8 @@ class Segmenter:
         """Returns the combined scores, before the CRF; arguments and errors as `segment`.
 
         Returns:
-            `(height, width, classes)` float32 scores before softmax: logarithms of probabilities,
-            or with `"raw_max"` the largest raw scores.
+            `(height, width, classes)` float32: log probabilities, or with `"raw_max"` the largest
+            logits.
         """
         boxes = self._checked(image, boxes)
         height, width = image.shape[:2]

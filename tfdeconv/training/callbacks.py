@@ -24,20 +24,34 @@ SECONDS_ON_TERMINAL = 0.5
 
 
 class TrainingInterrupted(UserError):
-    """Training was stopped by Ctrl-C or SIGTERM; its state is saved."""
+    """Training was stopped by Ctrl-C or SIGTERM; the message tells what is saved."""
 
 
 @contextlib.contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """Lets SIGTERM raise `KeyboardInterrupt`, as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def started_again(what: str, run: RunFolder, how: str) -> Iterator[None]:
+    """Lets Ctrl-C and SIGTERM end a training of which no state is kept, and says so.
+
+    Args:
+        what: What is trained, such as "classifier was trained".
+        run: The folder that gets no checkpoint of it.
+        how: What to do to start it again.
+
+    Raises:
+        TrainingInterrupted: when Ctrl-C or SIGTERM comes.
+    """
+    # The main thread alone receives signals.
+    receives = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler) if receives else None
     try:
         yield
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(
+            f"Training was interrupted while the {what}, which saves no checkpoint in "
+            f"`{run.path}`. {how}"
+        ) from None
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        if receives:
+            signal.signal(signal.SIGTERM, handler)
 
 
 class RequireFinite(keras.callbacks.Callback):
@@ -99,9 +113,10 @@ class Progress(keras.callbacks.Callback):
         elif self._is_due():
             seconds = (self._clock() - self._started) / (self._done - self._first)
             loss = float(without_heads(logs or {}, self.model).get("loss", math.nan))
+            step = self._accumulate * seconds
             self._print(
                 f"{self._position()} ({100 * self._done // self._total} %), loss {loss:.3f}, "
-                f"{self._accumulate * seconds:.2g} s a step, "
+                f"{step:{'.2g' if step < 10 else '.0f'}} s a step, "
                 f"{duration(seconds * (self._total - self._done))} left"
             )
 

@@ -15,6 +15,7 @@ from tfdeconv.training.recipes import Recipe
 # Enough to compare checkpoints by; all windows of VOC val would take longer than the steps between.
 MAX_VALIDATION_WINDOWS = 1000
 # A window that is trained on costs about three that are validated: a quarter of the time at most.
+# A bound by counts, not by measured time, gives a resumed run the validation of the whole one.
 VALIDATED_PER_TRAINED = 3 / 4
 
 

@@ -51,7 +51,8 @@ class Recipe:
         optimizer: "sgd" (`CaffeSGD`) or "adam".
         learning_rate: the highest one.
         weight_decay: coefficient of weights in their gradient ("sgd"), or decoupled ("adam").
-        validate_every: optimizer steps between validations and checkpoints.
+        validate_every: optimizer steps between validations and checkpoints. A validation is of at
+            most three quarters as many windows as were trained on between two, and of at most 1000.
         accumulate: forward passes whose mean gradient makes one optimizer step.
         momentum: that of "sgd".
         drops: optimizer steps after which the learning rate is divided by ten. If empty, the rate

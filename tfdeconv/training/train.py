@@ -16,12 +16,7 @@ from tfdeconv.data.check import binary_masks, has_binary_masks
 from tfdeconv.errors import UserError
 from tfdeconv.models import set_palette
 from tfdeconv.training import heads
-from tfdeconv.training.callbacks import (
-    Keeper,
-    Progress,
-    TrainingInterrupted,
-    terminated_as_interrupted,
-)
+from tfdeconv.training.callbacks import Keeper, Progress, started_again
 from tfdeconv.training.encoder import train_encoder
 from tfdeconv.training.init import (
     fitted_recipe,
@@ -93,7 +88,7 @@ def train(
     split = voc.read_split(data, "train")
     names = split.class_names
     if has_binary_masks(split):
-        print(f"warning: {binary_masks(split)}", file=sys.stderr)
+        print(f"warning: {binary_masks(split)}.", file=sys.stderr)
     chosen = find_recipe(recipe, network, stage)
     if has_objects(split):
         chosen = chosen.for_objects()
@@ -133,7 +128,9 @@ def train(
         try:
             # With a single class of objects there is nothing to classify.
             if chosen.encoder_steps and first is None and state["step"] == 0 and len(names) > 2:
-                _train_encoder(model, run, inputs, chosen, seed)
+                how = "Give the same command with --resume to start it again."
+                with started_again("encoder was trained to classify", run, how):
+                    train_encoder(model, inputs, chosen, seed)
             _fit(model, run, state, chosen, inputs, seed)
         except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
             raise _about_file(error, inputs) from error
@@ -161,19 +158,6 @@ def _begin(
         model = heads.with_heads(model, recipe.input_size)
     model.compile(optimizer=recipe.build_optimizer(), **heads.objectives(model, recipe))
     return model, {"step": 0, "best": -1.0, "history": []}
-
-
-def _train_encoder(
-    model: keras.Model, run: RunFolder, inputs: TrainingData, recipe: Recipe, seed: int
-) -> None:
-    try:
-        with terminated_as_interrupted():
-            train_encoder(model, inputs, recipe, seed)
-    except KeyboardInterrupt:
-        raise TrainingInterrupted(
-            "Training was interrupted while the encoder was trained to classify, which saves no "
-            f"checkpoint in `{run.path}`. Give the same command with --resume to start it again."
-        ) from None
 
 
 def _fit(

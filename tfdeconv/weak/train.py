@@ -18,7 +18,7 @@ from tfdeconv.data.voc import Split
 from tfdeconv.errors import UserError
 from tfdeconv.models import CAM, load_model
 from tfdeconv.progress import track
-from tfdeconv.training.callbacks import Progress, RequireFinite
+from tfdeconv.training.callbacks import Progress, RequireFinite, started_again
 from tfdeconv.training.recipes import require_positive
 from tfdeconv.training.run_folder import RunFolder
 
@@ -75,7 +75,7 @@ def train_classifier(
 
     Raises:
         UserError: for data that cannot be used, a width that is not positive, a folder that holds
-            another run, or a loss that is not finite.
+            another run, a loss that is not finite, or an interrupt (`TrainingInterrupted`).
     """
     recipe, run, names = recipe or Recipe(), RunFolder(out), split.class_names
     require_positive(width=recipe.width)
@@ -104,7 +104,8 @@ def train_classifier(
     )
     if not run.exists:
         run.begin(settings)
-    _fit(model, split, tags, recipe, seed)
+    with started_again("classifier was trained", run, "Give the same command to start it again."):
+        _fit(model, split, tags, recipe, seed)
     run.save_best(model)
     return model
 

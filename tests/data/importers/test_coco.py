@@ -153,7 +153,7 @@ def test_paths_do_not_leave_the_source(tmp_path):
     (tmp_path / "source").mkdir()
     for name in ("../secret.png", str(tmp_path / "secret.png")):
         write_json(tmp_path / "source" / "x.json", coco([], images=[(1, name)]))
-        with pytest.raises(UserError, match="no photograph"):
+        with pytest.raises(UserError, match="No image of the annotations"):
             import_data(tmp_path / "source", tmp_path / "data")
     write_json(tmp_path / "source" / "x.json", coco([], images=[(1, "link.png")]))
     (tmp_path / "source" / "link.png").symlink_to(tmp_path / "secret.png")
@@ -192,7 +192,7 @@ def test_mistakes_are_refused_with_their_place(tmp_path, changed, message):
         ('{"images": [', "must be JSON"),
         ('{"images": [], "categories": [{"id": 1}}', "must be JSON"),
         ('{"images": [], "annotations": [],}', "must be JSON"),
-        ('{"images": []} x', "must be JSON.*behind the end"),
+        ('{"images": []} x', "must be JSON.*after the end"),
         ('{"images": [' + "[" * 100_000, "must be JSON"),
         ('{"images": [{"id": 1, "file_name": "a", "height": -4, "width": 6}]}', "`height`"),
     ],

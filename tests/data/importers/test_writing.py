@@ -58,7 +58,7 @@ def test_only_a_new_or_empty_folder_is_written(tmp_path):
     with pytest.raises(UserError, match="new folder or an empty one"):
         write(tmp_path, source(tmp_path, ["a.png"]))
     for other in (".", "photos"):
-        with pytest.raises(UserError, match="another folder than the source"):
+        with pytest.raises(UserError, match="must not contain the source"):
             import_data(tmp_path / "photos", tmp_path / other)
 
 
@@ -146,7 +146,7 @@ def test_splits(tmp_path):
     data, report = write(tmp_path, source(tmp_path, names, split="val"), Splitting(only="test"))
     assert split_names(data) == ("test",) and report.splits == {"test": [10, 0, 10]}
     shutil.rmtree(data)
-    with pytest.raises(UserError, match="`--val` must"):
+    with pytest.raises(UserError, match="`--val` cannot be used"):
         write(tmp_path, source(tmp_path, names, split="val"), Splitting(val=0.2))
 
 

@@ -96,7 +96,8 @@ def _claim(root: Path, choices: dict[str, int]) -> None:
         if found != mine:
             chosen = ", ".join(f"{name} {value}" for name, value in choices.items())
             raise UserError(
-                f"`{root}` must hold pictures of {chosen} and version {VERSION} to go on there. "
+                f"`{root}` must hold synthetic images of {chosen} and version {VERSION} to "
+                "be extended. "
                 f"Received: {_MARKER} with {found}. Choose another folder, or delete this one."
             )
     elif root.exists() and (not root.is_dir() or any(root.iterdir())):

@@ -89,8 +89,8 @@ def _keep_apart(source: Path, data: Path) -> None:
     target = data.resolve()
     if target == source.resolve() or target in source.resolve().parents:
         raise UserError(
-            f"`{data}` must be another folder than the source. Received: one that holds "
-            f"`{source}`. Choose another name."
+            f"DATA must not contain the source. Received: `{data}`, which contains `{source}`. "
+            "Choose another folder."
         )
 
 
@@ -112,7 +112,7 @@ def _choose(folder: Folder, name: str) -> tuple[Any, str]:
     if found:
         listed = "; ".join(f"{module.NAME} ({why})" for module, why in found)
         raise UserError(
-            f"`{folder.root}` must hold one format. Received: {listed}. Choose with `--format`, or "
+            f"`{folder.root}` matches several formats: {listed}. Choose one with `--format`, or "
             "give the folder of one of them."
         )
     raise UserError(

@@ -35,7 +35,7 @@ def open_source(folder: Folder, options: Options) -> Source:
     names, labels = sources.class_labels(found, options, str(folder.root))
     table = np.full(256, IGNORE_LABEL, np.uint8)
     table[1 : _COUNT + 1] = [labels.get(name, IGNORE_LABEL) for name in found]
-    notes.append("0 is void, as it stands for all other classes; label 0 is an empty background")
+    notes.append("value 0 (all other classes) is void; the class background is empty")
     return Source(names, _samples(folder, pairs, table), len(pairs), notes, dropped)
 
 

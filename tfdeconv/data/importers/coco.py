@@ -127,7 +127,7 @@ def _add_image(database: sqlite3.Connection, number: int, path: Path, image: dic
     try:
         database.execute("INSERT INTO images VALUES (?, ?, ?, ?, ?)", (key, number, name, *size))
     except sqlite3.IntegrityError:
-        raise wrong(place, "have an id of its own", key, "Number the images anew.") from None
+        raise wrong(place, "have a unique id", key, "Give each image an id of its own.") from None
     except UnicodeEncodeError:
         raise wrong(place, "have a name in Unicode", ascii(name), "Rename the file.") from None
 
@@ -177,10 +177,16 @@ def _numerical(key: str) -> tuple[float, str]:
 
 
 def _notes(files: list[_File], options: Options) -> list[str]:
-    notes = ["pixels without an annotation are background", "small objects lie over large ones"]
+    notes = [
+        "pixels without an annotation are background",
+        "where objects overlap, the smaller one is on top",
+    ]
     crowds = {_crowd(file, options) for file in files if file.crowds}
     if "object" in crowds:
-        notes.append("annotations with `iscrowd` are objects, as CVAT writes masks")
+        notes.append(
+            "annotations with `iscrowd` are objects: the file was written by CVAT, which "
+            "marks all masks so"
+        )
     if "crowd" in crowds:
         notes.append("annotations with `iscrowd` are void in the instance maps")
     return notes
@@ -215,7 +221,7 @@ def _samples(
                 f"`{path}`",
                 "be annotated in one file",
                 f"annotations in `{seen[path]}` and in `{file.path}`",
-                "Give one of them in place of the folder.",
+                "Import one of the files instead of the folder.",
             )
         found = database.execute("SELECT body FROM annotations WHERE image = ?", (key,))
         annotations = [json.loads(body) for (body,) in found]

@@ -164,7 +164,7 @@ def _look(paths: Sequence[Path]) -> Values:
         if len(target) > _MAX_VALUES:
             raise wrong(
                 f"`{path}`",
-                f"hold the classes, at most {_MAX_VALUES} different values with the other masks",
+                f"contain at most {_MAX_VALUES} different values together with the other masks",
                 f"{len(target)} or more",
                 "Masks with anti-aliased borders cannot be imported. Export them without",
             )
@@ -212,7 +212,7 @@ def _by_colour(
         shown = ", ".join(f"#{colour:06x}" for colour in sorted(values.colours)[:12])
         raise wrong(
             f"`{place}`",
-            "say what the colours of the masks mean",
+            "define what the colours of the masks mean",
             f"colours {shown}{' ...' if len(values.colours) > 12 else ''}",
             "Add a `class_dict.csv` with the header `name,r,g,b` and a line for each class.",
         )
@@ -243,7 +243,7 @@ def _by_index(
                 f"only the values 0 and 255 in all masks, and {len(found)} classes",
                 "Name the one class of 255 with `--classes`, or export class numbers.",
             )
-        notes.append(f"masks hold 0 and 255 only: 255 is {found[1]}, not void")
+        notes.append(f"masks contain only 0 and 255: 255 is read as {found[1]}, not as void")
         of_value = {0: found[0], IGNORE_LABEL: found[1]}
     else:
         if IGNORE_LABEL in present:
@@ -290,7 +290,7 @@ def _index_names(
     if highest >= len(found):
         raise wrong(
             f"`{path}`",
-            f"hold class numbers 0 to {len(found) - 1}, as there are names",
+            f"contain class numbers 0 to {len(found) - 1}, for which there are names",
             highest,
             "Name all labels from 0 with `--classes`, or ignore one with `--void`.",
         )

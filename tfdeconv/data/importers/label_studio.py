@@ -126,7 +126,7 @@ def _size(result: dict[str, Any], place: str) -> tuple[int, int]:
             place,
             "have an image that is not rotated",
             f"image_rotation {result['image_rotation']}",
-            "Rotate the photograph itself and annotate it again.",
+            "Rotate the image file and annotate it again.",
         )
     return size  # type: ignore[return-value]
 

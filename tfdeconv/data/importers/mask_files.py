@@ -32,7 +32,7 @@ def read_values(path: Path) -> np.ndarray:
     if header.format not in ("PNG", "BMP", "GIF", "TIFF"):
         raise UserError(
             f"`{path}` must be a mask in PNG, BMP, GIF or TIFF. Received: {header.format}, which "
-            "changes values along borders. Export the masks as PNG."
+            "changes label values by lossy compression. Export the masks as PNG."
         )
     data = path.read_bytes()
     try:

@@ -269,7 +269,7 @@ def as_runs(counts: object, pixels: int) -> np.ndarray:
         runs = _decompress(counts)
     else:
         if not isinstance(counts, list) or not all(type(count) is int for count in counts):
-            raise ValueError("run lengths that are no list of whole numbers")
+            raise ValueError("run lengths that are not a list of integers")
         if not all(0 <= count <= pixels for count in counts):
             raise ValueError(f"run lengths outside 0 to {pixels}")
         runs = np.array(counts, np.int64)

@@ -33,8 +33,10 @@ def open_source(folder: Folder, options: Options) -> Source:
     trimaps = _trimaps(folder)
     chosen = [name for name in options.classes or ("pet",) if name != "background"]
     if len(chosen) != 1:
-        raise wrong(f"`{folder.root}`", "have one class", len(chosen), "Name one.")
-    notes = ["borders (3) are void", "the animal is one instance"]
+        raise wrong(
+            f"`{folder.root}`", "have one class", len(chosen), "Name one class with `--classes`."
+        )
+    notes = ["pixels of value 3 (borders) are void", "the animal is one instance"]
     names = sources.checked_names(("background", *chosen), str(folder.root))
     source = Source(names, (), len(trimaps), notes)
     source.samples = _samples(folder, trimaps, source)

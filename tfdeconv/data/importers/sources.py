@@ -383,7 +383,7 @@ class _Elements:
         else:
             raise ValueError(f"a file that begins with {sign!r}")
         if self.next_sign():
-            raise ValueError(f"more text behind the end, at character {self.behind + self.at}")
+            raise ValueError(f"extra text after the end, at character {self.behind + self.at}")
 
     def array(self) -> Iterator[Any]:
         self.at += 1

@@ -268,15 +268,16 @@ def _write(
     height, width = _write_photograph(sample, staging / "JPEGImages", image_id, link)
     if sample.size is not None and sample.size != (height, width):
         raise UserError(
-            f"{sample.place} must be made for a photograph of {width}x{height} pixels, as "
-            f"{_name(sample)} is when upright. Received: {sample.size[1]}x{sample.size[0]}. Take "
-            "the photograph that was annotated."
+            f"{sample.place} must be for an image of {width}x{height} pixels, the size of "
+            f"{_name(sample)} when upright. Received: {sample.size[1]}x{sample.size[0]}. Use the "
+            "image that was annotated."
         )
     maps = sample.draw(height, width)
     if maps.labels.shape != (height, width):
         raise UserError(
             f"{sample.place} must be as large as {_name(sample)}, {width}x{height}. Received: "
-            f"{maps.labels.shape[1]}x{maps.labels.shape[0]}. Make one of them again."
+            f"{maps.labels.shape[1]}x{maps.labels.shape[0]}. Export the mask at the size of "
+            "the image."
         )
     png = encode_png(maps.labels, source.colours)
     write_bytes(staging / "SegmentationClass" / f"{image_id}.png", png)

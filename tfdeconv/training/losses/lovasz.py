@@ -16,8 +16,8 @@ class LovaszSoftmax(LabelMapLoss):
     """Lovasz-Softmax: the Lovasz extension of one minus intersection over union.
 
     Where all probabilities are 0 or 1 it equals one minus IoU; in between it is linear as long as
-    the errors of the pixels keep their order. As in the authors' code the batch is one set of
-    pixels, and the loss the mean over the classes that occur in its truth; 0 when all pixels are
+    the errors of the pixels keep their order. As in the authors' code it is computed over all
+    pixels of the batch and averaged over the classes present in the labels; 0 when all pixels are
     ignored. Pixels are sorted once for every class, which takes time.
 
     Args:

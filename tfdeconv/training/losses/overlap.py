@@ -1,9 +1,9 @@
 """`Dice`, `Jaccard` and `Tversky`: overlap losses.
 
-Probabilities take the place of predicted pixels: a class has so much of true positives, false
-positives and false negatives, summed over the whole batch, as the metrics sum over a data set. The
-loss is the mean over the classes that the truth of the batch has. So no denominator is 0, and none
-needs a small number added; what a network wrongly gives to an absent class is missed in another.
+True positives, false positives and false negatives are computed from probabilities and summed over
+the batch, as the metrics sum over a data set. The loss is the mean over the classes present in the
+labels of the batch, so that no denominator is 0 and no smoothing constant is needed. False
+positives of absent classes count as false negatives of other classes.
 """
 
 import math
