@@ -83,9 +83,7 @@ def test_names_shapes_and_classes_are_in_the_file(folder, tmp_path) -> None:
 def test_what_cannot_be_exported_is_told(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = keras.Input((16, 16, 3))
     odd = keras.Model(inputs, Unknown()(inputs), name="odd")
-    with pytest.raises(
-        UserError, match=r"`odd` uses operations that ONNX does not support.*Betainc"
-    ):
+    with pytest.raises(UserError, match=r"`odd` uses operations that ONNX does not.*Betainc"):
         export_onnx(odd, tmp_path / "a.onnx")
     with pytest.raises(UserError, match=r"must end in \.onnx"):
         export_onnx(plain_network(), tmp_path / "a.tflite")

@@ -138,7 +138,13 @@ class RunFolder:
             UserError: when the run has no checkpoint yet, or a damaged one.
         """
         model, state = load_model(self.last, compile=True), self.load_state()
-        for variable, seed in zip(_seeds(model), state.pop("seeds"), strict=True):
+        variables, seeds = _seeds(model), state.pop("seeds", ())
+        if len(variables) != len(seeds):
+            raise UserError(
+                f"`{self.last}` must hold the state of {len(variables)} dropout layers. Received: "
+                f"{len(seeds)}, from another version of tfdeconv. Start a new run elsewhere."
+            )
+        for variable, seed in zip(variables, seeds, strict=True):
             variable.assign(seed)
         return model, state
 
