@@ -106,7 +106,7 @@ def _start_tensorflow() -> None:
     processor.prefer_onednn()
     # Its messages are of no use to a user of the command, and some are written directly to file
     # descriptor 2, whatever TF_CPP_MIN_LOG_LEVEL is.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0":
