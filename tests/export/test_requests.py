@@ -65,14 +65,14 @@ def test_wrong_crops_are_named() -> None:
         crops[1, 2, 3, 0] = value
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"`crops\[1\]` must be finite"):
             requests.require_crops(tf.constant(crops))
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`crops` .* an empty batch"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`crops\[0\]` .* an empty batch"):
         requests.require_crops(tf.constant(crops[:0]))
 
 
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ((0, 5, 5, 3), r"`images` must have at least one element. Received: an empty batch"),
+        ((0, 5, 5, 3), r"`images\[0\]` must be given. Received: an empty batch"),
         ((2, 0, 5, 3), r"`images\[0\]` must have 1 to 30 pixels.*\[0 5\]"),
         ((2, 7, 5, 3), r"`images\[0\]` must have 1 to 30 pixels.*\[7 5\]"),
     ],

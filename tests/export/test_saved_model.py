@@ -177,7 +177,7 @@ def test_a_folder_without_rights_stays_as_it_is() -> None:
         (folder / "1").mkdir()
         folder.chmod(0o555)
         try:
-            with without_rights(), pytest.raises(UserError, match=r"2` must .* Permission denied"):
+            with without_rights(), pytest.raises(UserError, match=r"2`: .* Permission denied"):
                 export_saved_model(plain_network(), folder)
             assert [path.name for path in folder.iterdir()] == ["1"]
         finally:

@@ -136,7 +136,7 @@ WRONG = {
     "text": ([GOOD, b"hello"], r"`images_bytes\[1\]` must be an encoded JPEG or PNG"),
     "cut short": ([GOOD, GOOD, GOOD[:-30]], "Invalid PNG data"),
     "too large": ([images.encode_png(photograph(95, 95))], r"`images_bytes\[0\]` .* 9000 pixels"),
-    "empty batch": ([], r"`images_bytes` must have at least one element. Received: an empty batch"),
+    "empty batch": ([], r"`images_bytes\[0\]` must be given. Received: an empty batch"),
 }
 
 

@@ -63,7 +63,7 @@ def test_given_proposals_are_used(split: Split, segmenter: Segmenter) -> None:
     given = evaluate(segmenter, split, dict.fromkeys(SIZES, none))
     np.testing.assert_array_equal(given.confusion, alone.confusion)
     with pytest.raises(
-        UserError, match=r"`proposals` must have boxes .*none for 'tall' and 1 other"
+        UserError, match=r"`proposals` must have boxes .*none for 2 of them, such as 'tall'"
     ):
         evaluate(segmenter, split, {"wide": none})
 

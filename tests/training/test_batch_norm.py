@@ -100,10 +100,10 @@ def test_what_cannot_be_measured_is_told(tmp_path):
     (tmp_path / "net.caffemodel").write_bytes(encode(blobs.items()))
     model = DeconvNet(3, (32, 32, 3), width=WIDTH)
     load_caffemodel(model, tmp_path / "net.caffemodel")
-    with pytest.raises(UserError, match="contain the statistics already"):
+    with pytest.raises(UserError, match="folded into its scales"):
         measurable(model)
     for shape in ((None, None, 3), (32, 64, 3)):
-        with pytest.raises(UserError, match="square input of known size"):
+        with pytest.raises(UserError, match="square input of fixed size"):
             window_images(DeconvNet(2, shape, width=WIDTH, fc6_kernel=1), tmp_path, None)
 
 

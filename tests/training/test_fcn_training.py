@@ -161,5 +161,5 @@ def test_the_encoder_of_a_deconvnet_comes_without_its_normalisation() -> None:
 
 def test_networks_without_a_layer_in_common_are_told() -> None:
     target = FCN8s(3, width=1 / 64)
-    with pytest.raises(UserError, match=r"names and shapes\. Received: fcn32s, which shares none"):
+    with pytest.raises(UserError, match=r"shapes with fcn8s\. Received: fcn32s, which shares none"):
         copy_weights(FCN32s(4, width=1 / 32), target)

@@ -27,7 +27,7 @@ def data(tmp_path_factory):
 
 def test_every_network_can_be_trained() -> None:
     assert {"deconvnet", *NEIGHBOURS} == set(list_models())
-    with pytest.raises(UserError, match=r"exists for deconvnet.*fcn32s\. Received: 'unet'"):
+    with pytest.raises(UserError, match=r"exists only for deconvnet.*fcn32s\. Received: 'unet'"):
         find_recipe("paper", "unet")
     with pytest.raises(UserError, match=r"Did you mean 'segnet'\?"):
         find_recipe("small", "seg_net")

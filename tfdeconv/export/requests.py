@@ -38,7 +38,7 @@ def require_shape(name: str, value: tf.Tensor) -> tf.Tensor:
 def require_batch(name: str, value: tf.Tensor) -> tf.Tensor:
     """Refuses an empty batch and another shape than the signature's, and returns others."""
     value = require_shape(name, value)
-    message = f"`{name}` must have at least one element. Received: an empty batch."
+    message = refusal(name, tf.constant(0), "be given. Received: an empty batch.")
     return require(value, tf.shape(value)[0] > 0, [message])
 
 

@@ -39,9 +39,10 @@ def started_again(what: str, run: RunFolder, how: str) -> Iterator[None]:
     Raises:
         TrainingInterrupted: when Ctrl-C or SIGTERM comes.
     """
-    # The main thread alone receives signals.
+    # The main thread alone receives signals. A job in the background begins with SIGINT ignored.
     receives = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGTERM, signal.default_int_handler) if receives else None
+    numbers = (signal.SIGINT, signal.SIGTERM) if receives else ()
+    handlers = {one: signal.signal(one, signal.default_int_handler) for one in numbers}
     try:
         yield
     except KeyboardInterrupt:
@@ -50,8 +51,8 @@ def started_again(what: str, run: RunFolder, how: str) -> Iterator[None]:
             f"`{run.path}`. {how}"
         ) from None
     finally:
-        if receives:
-            signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 class RequireFinite(keras.callbacks.Callback):
